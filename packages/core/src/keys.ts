@@ -1,0 +1,31 @@
+/** Every key, topic and log of the cluster state, spelled once. Who writes which is the table in the README. */
+export const KEYS = {
+  endpoints: 'endpoints/',
+  endpoint: (name: string) => `endpoints/${name}`,
+  /** The cluster's own settings: public URL, auth key hash. */
+  settings: 'settings',
+  instances: 'instances/',
+  instance: (id: string) => `instances/${id}`,
+  histories: 'histories/',
+  history: (endpoint: string) => `histories/${endpoint}`,
+  leader: 'controller/leader',
+  epoch: 'controller/epoch',
+  hosts: 'hosts/',
+  host: (id: string) => `hosts/${id}`,
+  reports: 'reports/',
+  report: (host: string, instance: string) => `reports/${host}/${instance}`,
+  balancers: 'balancers/',
+  balancer: (host: string) => `balancers/${host}`,
+} as const;
+
+export const TOPICS = {
+  traffic: 'traffic/',
+  trafficOf: (host: string) => `traffic/${host}`,
+  decisions: 'decisions/',
+  decision: (endpoint: string) => `decisions/${endpoint}`,
+} as const;
+
+export const LOGS = {
+  endpoint: (name: string) => `endpoint/${name}`,
+  manager: (name: string) => `manager/${name}`,
+} as const;

@@ -1,0 +1,57 @@
+/**
+ * What a running daemon counts about itself, by name. Loops report through `Meter`; the API server turns the table into
+ * Prometheus metrics. Units last in names; counters end in `_total`, as Prometheus asks.
+ */
+export const TELEMETRY = {
+  reactor_rounds_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Controller rounds, by result: planned, idle, conflict, failed, standby',
+  },
+  reactor_round_seconds: { type: 'histogram', labels: [], help: 'Time one controller round took' },
+  reactor_decisions_total: {
+    type: 'counter',
+    labels: ['endpoint', 'direction'],
+    help: 'Decisions that changed the count: up or down',
+  },
+  reactor_target_instances: { type: 'gauge', labels: ['endpoint'], help: 'Instances the last decision wants' },
+  reactor_instances: { type: 'gauge', labels: ['endpoint', 'state'], help: 'Instances by state' },
+  reactor_scale_events_total: {
+    type: 'counter',
+    labels: ['endpoint', 'step'],
+    help: 'Steps taken: start, recommission, retire, remove, replace',
+  },
+  reactor_start_seconds: {
+    type: 'histogram',
+    labels: ['endpoint'],
+    help: 'From the start of a container to the first passed health check',
+  },
+  reactor_start_failures_total: {
+    type: 'counter',
+    labels: ['endpoint'],
+    help: 'Containers that could not be started or never became ready',
+  },
+  reactor_drain_seconds: { type: 'histogram', labels: ['endpoint'], help: 'From the start of draining to the removal' },
+  reactor_reloads_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Load balancer reloads: acknowledged, refused, unacknowledged',
+  },
+  reactor_reload_seconds: { type: 'histogram', labels: [], help: 'From a reload to its acknowledgement' },
+  reactor_log_lag_bytes: { type: 'gauge', labels: [], help: 'How far the access log reader is behind' },
+  reactor_log_bad_lines_total: { type: 'counter', labels: [], help: 'Access log lines that could not be read' },
+  reactor_leader: { type: 'gauge', labels: [], help: '1 while this daemon leads' },
+  reactor_state_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to the cluster state' },
+  reactor_docker_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to Docker' },
+} as const satisfies Readonly<
+  Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
+>;
+
+export type TelemetryName = keyof typeof TELEMETRY;
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Meter {
+  add(name: TelemetryName, labels: Labels, by?: number): void;
+  set(name: TelemetryName, labels: Labels, value: number): void;
+  observe(name: TelemetryName, labels: Labels, seconds: number): void;
+}

@@ -1,0 +1,49 @@
+/**
+ * What a load balancer saw, as it is published for the controller. Compact, because every host publishes it every
+ * second: only buckets and endpoints with something in them, and one quantile sketch per window.
+ */
+
+/** One second of one endpoint: requests finished in it. Seconds are upstream times; errors are 5xx answers of the upstream. */
+export interface TrafficBucket {
+  /** Unix time of the bucket's start, seconds. */
+  readonly second: number;
+  readonly requests: number;
+  readonly bytes: number;
+  /** Requests that reached an upstream (and so have a time). */
+  readonly timed: number;
+  readonly seconds: number;
+  readonly errors: number;
+}
+
+/** Sparse counts of a relative-error sketch; see sketch.ts. Pairs of bin index and count, index ascending, flat. */
+export type SketchBins = readonly number[];
+
+export interface EndpointTraffic {
+  /** Newest last; empty seconds left out. Covers at least the endpoint's window and the burst window. */
+  readonly buckets: readonly TrafficBucket[];
+  /** Upstream times over the endpoint's window. */
+  readonly times: SketchBins;
+  /** Connections open to its backends now. */
+  readonly active: number;
+  readonly backends: Readonly<Record<string, BackendTraffic>>;
+}
+
+/** Keyed by instance id in `EndpointTraffic.backends`. */
+export interface BackendTraffic {
+  readonly active: number;
+  readonly requests: number;
+  readonly errors: number;
+  /** Connect errors in a row, newest included; 0 after any answer. */
+  readonly refused: number;
+}
+
+export interface TrafficReport {
+  readonly atMs: number;
+  /** Log lines from this moment on are in the buckets; earlier ones may be missing. */
+  readonly completeSinceMs: number;
+  readonly endpoints: Readonly<Record<string, EndpointTraffic>>;
+  /** Lines that could not be read, since `open`. */
+  readonly badLines: number;
+  /** How far the reader is behind the log's end, bytes. */
+  readonly lagBytes: number;
+}
