@@ -1,1 +1,2 @@
-export {};
+export { type Agent, type AgentOptions, startAgent } from './agent.js';
+export { servicesOf } from './services.js';

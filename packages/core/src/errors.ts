@@ -12,6 +12,8 @@ export const ERRORS = {
   too_large: { status: 413, retryable: false, meaning: 'the body exceeds the size limit' },
   unauthorized: { status: 401, retryable: false, meaning: 'the key is missing or wrong' },
   too_many_attempts: { status: 429, retryable: true, meaning: 'too many wrong keys from this address' },
+  foreign_origin: { status: 403, retryable: false, meaning: 'the request comes from another web site' },
+  misdirected: { status: 421, retryable: false, meaning: 'the Host header names another machine' },
   not_found: { status: 404, retryable: false, meaning: 'there is no such thing' },
   method_not_allowed: { status: 405, retryable: false, meaning: 'the route has no such method' },
   exists: { status: 409, retryable: false, meaning: 'the name or the URL is already taken' },

@@ -10,6 +10,8 @@ export const KEYS = {
   history: (endpoint: string) => `histories/${endpoint}`,
   leader: 'controller/leader',
   epoch: 'controller/epoch',
+  losses: 'losses/',
+  loss: (host: string) => `losses/${host}`,
   hosts: 'hosts/',
   host: (id: string) => `hosts/${id}`,
   reports: 'reports/',

@@ -164,6 +164,8 @@ export interface Service {
   readonly endpoint: string;
   readonly url: EndpointUrl;
   readonly backends: readonly Backend[];
+  /** No longer sent requests, but its open connections are still counted. */
+  readonly draining?: readonly Backend[];
   /** Where requests go while there is no backend; null answers 503. */
   readonly redirect: string | null;
   readonly nginx: NginxConfig;

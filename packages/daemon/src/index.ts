@@ -1,1 +1,1 @@
-export {};
+export { type Daemon, startDaemon } from './daemon.js';

@@ -1,0 +1,100 @@
+import { type Clock, type ContainerEngine, describeError, type HostRecord, KEYS, type Lease, ReactorError, type StateStore } from '@reactor/core';
+
+/**
+ * The host's entry in the cluster, under a lease: while the agent lives it is there, and a few seconds after it died it
+ * is not. Written only when it changed.
+ */
+export interface AdvertisementOptions {
+  readonly store: StateStore;
+  readonly engine: ContainerEngine;
+  readonly clock: Clock;
+  readonly host: string;
+  readonly name: string;
+  readonly address: string;
+  readonly slots: number;
+  readonly overcommit: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+}
+
+export interface Advertisement {
+  /** Keeps the lease, refreshes Docker's facts when they are due, writes what changed. */
+  round(): Promise<void>;
+  /** Leaves the cluster's list at once. */
+  withdraw(): Promise<void>;
+}
+
+/** Three missed keeps and the host counts as lost. */
+export const HOST_LEASE_MS = 15_000;
+const KEEP_EVERY_MS = 4_000;
+/** Images and foreign containers change rarely; asking Docker costs it a few milliseconds. */
+const FACTS_EVERY_MS = 15_000;
+
+export function createAdvertisement(options: AdvertisementOptions): Advertisement {
+  const { store, clock } = options;
+  const startedAtMs = clock.now();
+  let lease: Lease | null = null;
+  let keptAtMs = 0;
+  let factsAtMs = Number.NEGATIVE_INFINITY;
+  let record: HostRecord | null = null;
+  let written = '';
+
+  const hold = async (): Promise<Lease> => {
+    if (lease !== null && clock.now() - keptAtMs < KEEP_EVERY_MS) return lease;
+    if (lease !== null && (await lease.keep())) {
+      keptAtMs = clock.now();
+      return lease;
+    }
+    // Its keys went with it.
+    written = '';
+    lease = await store.lease(HOST_LEASE_MS);
+    keptAtMs = clock.now();
+    return lease;
+  };
+
+  const refresh = async (): Promise<HostRecord> => {
+    if (record !== null && clock.now() - factsAtMs < FACTS_EVERY_MS) return record;
+    factsAtMs = clock.now();
+    record = await describe(options, startedAtMs, record);
+    // While Docker is silent, ask again soon: nothing can be placed here until it answers.
+    if (record.dockerError !== null) factsAtMs -= FACTS_EVERY_MS - 1_000;
+    return record;
+  };
+
+  const round = async (): Promise<void> => {
+    const current = await refresh();
+    const held = await hold();
+    const text = JSON.stringify(current);
+    if (text === written) return;
+    await store.commit({ expect: [], write: [{ key: KEYS.host(options.host), value: JSON.parse(text), lease: held.id }] });
+    written = text;
+  };
+
+  const withdraw = async (): Promise<void> => {
+    await lease?.release();
+    lease = null;
+  };
+  return { round, withdraw };
+}
+
+async function describe(options: AdvertisementOptions, startedAtMs: number, before: HostRecord | null): Promise<HostRecord> {
+  const { host: id, name, address, slots, overcommit, version } = options;
+  const own = { id, name, address, slots, overcommit, version, startedAtMs };
+  try {
+    const facts = await options.engine.facts();
+    return {
+      ...own,
+      cpus: facts.cpus,
+      memoryBytes: facts.memoryBytes,
+      labels: { ...facts.labels, ...options.labels },
+      images: facts.images,
+      containers: facts.foreign,
+      dockerVersion: facts.version,
+      dockerError: null,
+    };
+  } catch (error) {
+    if (!(error instanceof ReactorError)) throw error;
+    const nothing = { cpus: 0, memoryBytes: 0, labels: options.labels, images: [], containers: [], dockerVersion: null };
+    return { ...nothing, ...before, ...own, dockerError: describeError(error) };
+  }
+}

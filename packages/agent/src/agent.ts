@@ -1,0 +1,231 @@
+import {
+  type At,
+  type Clock,
+  type Cluster,
+  type Container,
+  type ContainerEngine,
+  describeError,
+  type EndpointConfig,
+  type EndpointRecord,
+  type Json,
+  LOGS,
+  type LoadBalancer,
+  type LogEntry,
+  type LogLevel,
+  type Loop,
+  type Meter,
+  ReactorError,
+  readCluster,
+  type StateStore,
+  type StateView,
+  startLoop,
+  TOPICS,
+} from '@reactor/core';
+import { createAdvertisement } from './advertisement.js';
+import { createBalancing } from './balancing.js';
+import { createInstances } from './instances.js';
+import { createPortPool } from './port-pool.js';
+import { servicesOf } from './services.js';
+
+/**
+ * The host agent: advertises the host, runs the instances placed on it, owns its load balancer and publishes what that
+ * saw. It never decides. Four loops, each level-triggered, so that none waits for another:
+ *
+ *     advertisement   the host's record and its lease
+ *     instances       containers as meant, reports of what is
+ *     balancing       the load balancer's backends, and which it has taken up
+ *     traffic         what the load balancer saw, published
+ */
+export interface AgentOptions {
+  readonly store: StateStore;
+  readonly engine: ContainerEngine;
+  readonly balancer: LoadBalancer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly meter: Meter;
+  readonly log: (level: LogLevel, message: string) => void;
+  readonly resolve: (record: At<EndpointRecord>) => EndpointConfig | null;
+  readonly host: string;
+  readonly name: string;
+  readonly address: string;
+  readonly apiUrl: string;
+  readonly slots: number;
+  readonly overcommit: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly portRange: { readonly first: number; readonly last: number };
+  readonly startLimit: number;
+  readonly version: string;
+}
+
+export interface Agent {
+  /** What keeps this host from doing its work, for /readyz; empty when nothing does. */
+  problems(): readonly string[];
+  /** Ends the loops. Containers and the load balancer go on. */
+  stop(): Promise<void>;
+}
+
+const INTERVAL_MS = 1_000;
+/** Changes come in bursts; one round answers them together. Short, for it is part of every start's latency. */
+const MIN_GAP_MS = 10;
+/** Docker's events say when to look; this is how often to look all the same. */
+const LIST_EVERY_MS = 2_000;
+const TRAFFIC_EVERY_MS = 250;
+/** Published traffic outlives a restart of the daemon; how old it may be is judged by its time stamp. */
+const TRAFFIC_TTL_MS = 30_000;
+const WATCH_RETRY_MS = 1_000;
+
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { store, engine, balancer, clock, log, meter, host } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const diary = createDiary(store, clock, log);
+  const complaints = createComplaints(log);
+
+  const advertisement = createAdvertisement(options);
+  const instances = createInstances({
+    ...options,
+    ports: createPortPool(options.portRange, options.random()),
+    tell: diary.tell,
+    wake: () => wakeInstances(),
+    signal,
+  });
+  const balancing = createBalancing({ store, host, balancer, log, tell: diary.tell, servicesOf: (cluster) => servicesOf(cluster, options.resolve) });
+
+  const see = createSight(store);
+  const list = createListing(engine, clock);
+
+  const instancesRound = async (): Promise<void> => {
+    const containers = await list.containers();
+    const change = instances.reconcile(await see(), containers);
+    if (change !== null) await store.commit(change);
+    complaints.settle('instances');
+  };
+  let opened = false;
+  const balancingRound = async (): Promise<void> => {
+    // Adopted before it is changed; tried again at every round while it cannot be had.
+    if (!opened) await balancer.open();
+    opened = true;
+    await balancing.round(await see());
+    complaints.settle('balancing');
+  };
+  const trafficRound = async (): Promise<void> => {
+    if (!opened) return;
+    const report = await balancer.traffic(clock.now());
+    meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
+    await store.publish({ [TOPICS.trafficOf(host)]: report as unknown as Json }, TRAFFIC_TTL_MS);
+    complaints.settle('traffic');
+  };
+  const advertisementRound = async (): Promise<void> => {
+    await advertisement.round();
+    complaints.settle('advertisement');
+  };
+
+  const loop = (name: string, intervalMs: number, round: () => Promise<void>): Loop =>
+    startLoop({ clock, signal, intervalMs, minGapMs: MIN_GAP_MS, round, failed: (error) => complaints.raise(name, error) });
+
+  // The host is known before anybody judges its instances.
+  await advertisement.round();
+  const loops = {
+    advertisement: loop('advertisement', INTERVAL_MS, advertisementRound),
+    instances: loop('instances', INTERVAL_MS, instancesRound),
+    balancing: loop('balancing', INTERVAL_MS, balancingRound),
+    traffic: loop('traffic', TRAFFIC_EVERY_MS, trafficRound),
+  };
+  function wakeInstances(): void {
+    list.expire();
+    loops.instances.wake();
+  }
+
+  const watchState = async (): Promise<void> => {
+    const { revision } = await see();
+    for await (const event of store.watch('', revision, signal)) {
+      const all = event.kind === 'resync';
+      if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
+      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints)\//.test(key))) loops.balancing.wake();
+    }
+  };
+  const watchDocker = async (): Promise<void> => {
+    for await (const _changed of engine.events(signal)) wakeInstances();
+  };
+  const watching = [watchState, watchDocker].map(async (follow) => {
+    while (!signal.aborted) {
+      await follow().catch((error) => complaints.raise('watch', error));
+      await clock.sleep(WATCH_RETRY_MS, signal);
+    }
+  });
+
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await Promise.all([...Object.values(loops).map((each) => each.done), ...watching]);
+    await diary.written();
+    await balancer.close();
+    await advertisement.withdraw().catch(() => undefined);
+  };
+  const problems = (): readonly string[] => [...complaints.open(), ...(balancing.problem() ? [`load balancer: ${balancing.problem()}`] : [])];
+  return { problems, stop };
+}
+
+/** The cluster as of now; grouping it anew is spared while nothing has moved. */
+function createSight(store: StateStore): () => Promise<Cluster> {
+  let view: StateView | undefined;
+  let cluster: Cluster | undefined;
+  return async () => {
+    const next = await store.read('', view);
+    if (next !== view || cluster === undefined) cluster = readCluster(next);
+    view = next;
+    return cluster;
+  };
+}
+
+/** Docker's list, asked for when something may have changed and every `LIST_EVERY_MS` besides. */
+function createListing(engine: ContainerEngine, clock: Clock): { containers(): Promise<readonly Container[]>; expire(): void } {
+  let listed: readonly Container[] = [];
+  let listedAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    async containers() {
+      if (clock.now() - listedAtMs < LIST_EVERY_MS) return listed;
+      const atMs = clock.now();
+      // Marked before asking: what changes while Docker answers expires this very answer.
+      listedAtMs = atMs;
+      try {
+        listed = await engine.list();
+      } catch (error) {
+        listedAtMs = Number.NEGATIVE_INFINITY;
+        throw error;
+      }
+      return listed;
+    },
+    expire: () => {
+      listedAtMs = Number.NEGATIVE_INFINITY;
+    },
+  };
+}
+
+/** Lines for the endpoints' logs, written in order and in the background; a state that cannot be reached loses them, not the work. */
+function createDiary(store: StateStore, clock: Clock, log: AgentOptions['log']) {
+  let last: Promise<void> = Promise.resolve();
+  const tell = (endpoint: string, level: LogLevel, event: string, message: string): void => {
+    const entry: Omit<LogEntry, 'seq'> = { atMs: clock.now(), level, event, message };
+    last = last
+      .then(() => store.append(LOGS.endpoint(endpoint), [entry]))
+      .catch((error) => log('warning', `endpoint ${endpoint}: ${message} (not in its log: ${describeError(error)})`));
+  };
+  return { tell, written: () => last };
+}
+
+/** One line when a loop begins to fail, one for each new reason, one when it works again; never one per round. */
+function createComplaints(log: AgentOptions['log']) {
+  const reasons = new Map<string, string>();
+  const raise = (name: string, error: unknown): void => {
+    const reason = describeError(error);
+    if (reasons.get(name) !== reason) {
+      const stack = error instanceof ReactorError || !(error instanceof Error) ? '' : ` ${error.stack}`;
+      log('error', `${name}: ${reason}${stack}`);
+    }
+    reasons.set(name, reason);
+  };
+  const settle = (name: string): void => {
+    if (reasons.delete(name)) log('info', `${name}: works again`);
+  };
+  return { raise, settle, open: () => [...reasons].map(([name, reason]) => `${name}: ${reason}`) };
+}

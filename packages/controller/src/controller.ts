@@ -1,0 +1,99 @@
+import {
+  type Clock,
+  describeError,
+  type LogLevel,
+  type Loop,
+  type Meter,
+  type PlanInput,
+  ReactorError,
+  type StateStore,
+  startLoop,
+} from '@reactor/core';
+import { createCandidate } from './leadership.js';
+import { createRound } from './round.js';
+
+/**
+ * The controller of one daemon: every daemon is a candidate, one leads. It observes, plans and commits, every `intervalMs`
+ * and at once when the state changes; it never touches Docker or a load balancer.
+ */
+export interface ControllerOptions {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly host: string;
+  readonly intervalMs: number;
+  readonly meter: Meter;
+  readonly log: (level: LogLevel, message: string) => void;
+  readonly resolve: PlanInput['resolve'];
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+export interface Controller {
+  /** Shortens the wait for the next round. */
+  wake(): void;
+  /** Ends the loop and gives the leadership back, so that another daemon need not wait for the lease. */
+  stop(): Promise<void>;
+}
+
+/** Changes come in bursts (a host reports, a balancer follows); one round answers them together. */
+const MIN_GAP_MS = 25;
+
+export function startController(options: ControllerOptions): Controller {
+  const { store, clock, log, meter } = options;
+  const stopping = new AbortController();
+  const candidate = createCandidate(options);
+  const round = createRound(options);
+  let leading = false;
+  let lastFailure = '';
+
+  const turn = async (): Promise<void> => {
+    const startedMs = clock.now();
+    const leadership = await candidate.lead();
+    if ((leadership !== null) !== leading) {
+      leading = leadership !== null;
+      log('info', leading ? `leading, epoch ${leadership?.epoch}` : 'another daemon leads');
+    }
+    meter.set('reactor_leader', {}, leading ? 1 : 0);
+    const result = leadership === null ? 'standby' : await round(leadership);
+    meter.add('reactor_rounds_total', { result });
+    meter.observe('reactor_round_seconds', {}, (clock.now() - startedMs) / 1000);
+    if (lastFailure !== '') log('info', 'rounds succeed again');
+    lastFailure = '';
+  };
+
+  // One line when it starts to fail and one for every new reason, not one per round.
+  const failed = (error: unknown): void => {
+    meter.add('reactor_rounds_total', { result: 'failed' });
+    if (error instanceof ReactorError && error.code === 'state_unavailable') meter.add('reactor_state_errors_total', { code: error.code });
+    const reason = describeError(error);
+    if (reason !== lastFailure) log('error', `round failed, nothing was changed: ${reason}`);
+    lastFailure = reason;
+  };
+
+  const loop: Loop = startLoop({ clock, signal: stopping.signal, intervalMs: options.intervalMs, minGapMs: MIN_GAP_MS, round: turn, failed });
+  const watching = watch(store, clock, stopping.signal, loop.wake);
+
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await Promise.all([loop.done, watching]);
+    await candidate.resign().catch(failed);
+  };
+  return { wake: loop.wake, stop };
+}
+
+const WATCH_RETRY_MS = 1_000;
+
+/** Wakes the loop whenever anything but a decision's history changes. Losing an event costs at most one interval. */
+async function watch(store: StateStore, clock: Clock, signal: AbortSignal, wake: () => void): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const { revision } = await store.read('controller/');
+      for await (const event of store.watch('', revision, signal)) {
+        if (event.kind === 'resync' || event.changes.some((change) => !change.key.startsWith('histories/'))) wake();
+      }
+    } catch {
+      // The loop's own reads say what is wrong; here it is enough to try again.
+      await clock.sleep(WATCH_RETRY_MS, signal);
+    }
+  }
+}

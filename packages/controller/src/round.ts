@@ -1,0 +1,151 @@
+import {
+  type At,
+  type Clock,
+  type Commit,
+  type EndpointPlan,
+  type Json,
+  KEYS,
+  LOGS,
+  type LogLevel,
+  type Meter,
+  type Plan,
+  type PlanInput,
+  plan,
+  readCluster,
+  type StateStore,
+  type StateView,
+  TOPICS,
+  type TrafficReport,
+} from '@reactor/core';
+import type { Leadership } from './leadership.js';
+
+/** One round: observe, plan, commit. Everything is read anew; the only memory is what saves work. */
+
+export interface RoundOptions {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log: (level: LogLevel, message: string) => void;
+  readonly resolve: PlanInput['resolve'];
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+export type RoundResult = 'planned' | 'idle' | 'conflict';
+
+/** Decisions outlive a few missed rounds, so that `explain` has an answer while a new leader takes over. */
+const DECISION_TTL_MS = 60_000;
+/** An unchanged decision is published again only now and then: its numbers are the same. */
+const REPUBLISH_MS = 5_000;
+
+export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
+  const { store, clock, meter, log } = options;
+  let view: StateView | undefined;
+  const published = new Map<string, { readonly atMs: number; readonly text: string }>();
+  const complained = new Map<string, string>();
+
+  const publish = async (made: Plan): Promise<void> => {
+    const fresh: Record<string, Json> = {};
+    for (const { endpoint, report } of made.endpoints) {
+      const { name } = endpoint.value;
+      const text = JSON.stringify([report.record.sentence, report.record.target, report.steps]);
+      const last = published.get(name);
+      if (last && last.text === text && report.atMs - last.atMs < REPUBLISH_MS) continue;
+      published.set(name, { atMs: report.atMs, text });
+      fresh[TOPICS.decision(name)] = report as unknown as Json;
+    }
+    if (Object.keys(fresh).length > 0) await store.publish(fresh, DECISION_TTL_MS);
+  };
+
+  const complain = (made: Plan): void => {
+    for (const { endpoint, error } of made.unusable) {
+      if (complained.get(endpoint) !== error) log('error', `endpoint ${endpoint}: its stored configuration cannot be used: ${error}`);
+      complained.set(endpoint, error);
+    }
+  };
+
+  return async (leadership) => {
+    view = await store.read('', view);
+    const cluster = readCluster(view);
+    const traffic = new Map<string, TrafficReport>();
+    for (const [topic, value] of await store.latest(TOPICS.traffic)) {
+      traffic.set(topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport);
+    }
+    const nowMs = clock.now();
+    const made = plan({ ...options, nowMs, epoch: leadership.epoch, cluster, traffic });
+    complain(made);
+    await publish(made);
+
+    const commits = [...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster.histories)), ...lossCommit(made, leadership)];
+    let conflicts = 0;
+    for (const { commit, endpoint } of commits) {
+      const result = await store.commit(commit);
+      // Somebody wrote in between: this endpoint's plan is void, the next round makes another.
+      if (result.kind === 'conflict') conflicts += 1;
+      else if (endpoint) await tell(endpoint, store, meter, nowMs);
+    }
+    gauge(made, meter);
+    if (conflicts > 0) return 'conflict';
+    return commits.length === 0 ? 'idle' : 'planned';
+  };
+}
+
+interface Intent {
+  readonly commit: Commit;
+  readonly endpoint: EndpointPlan | null;
+}
+
+/** One commit per endpoint, so that a conflict over one does not hold up another. It holds only while we lead and the configuration is the planned one. */
+function endpointCommit(planned: EndpointPlan, leadership: Leadership, histories: ReadonlyMap<string, At<Json>>): Intent[] {
+  const { endpoint, instances, history } = planned;
+  if (instances.length === 0 && history === null) return [];
+  const { name } = endpoint.value;
+  const historyWrite = history === null ? [] : [{ key: KEYS.history(name), value: history as unknown as Json }];
+  const commit: Commit = {
+    expect: [
+      { key: KEYS.leader, revision: leadership.revision },
+      { key: KEYS.endpoint(name), revision: endpoint.revision },
+      { key: KEYS.history(name), revision: histories.get(name)?.revision ?? 0 },
+      ...instances.map(({ id, revision }) => ({ key: KEYS.instance(id), revision })),
+    ],
+    write: [...instances.map(({ id, record }) => ({ key: KEYS.instance(id), value: record as unknown as Json })), ...historyWrite],
+  };
+  return [{ commit, endpoint: planned }];
+}
+
+function lossCommit(made: Plan, leadership: Leadership): Intent[] {
+  if (made.losses.length === 0) return [];
+  const commit: Commit = {
+    expect: [{ key: KEYS.leader, revision: leadership.revision }, ...made.losses.map(({ host, revision }) => ({ key: KEYS.loss(host), revision }))],
+    write: made.losses.map(({ host, loss }) => ({ key: KEYS.loss(host), value: loss as unknown as Json })),
+  };
+  return [{ commit, endpoint: null }];
+}
+
+async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowMs: number): Promise<void> {
+  const { name: endpoint } = planned.endpoint.value;
+  if (planned.events.length > 0) {
+    await store.append(
+      LOGS.endpoint(endpoint),
+      planned.events.map((event) => ({ atMs: nowMs, ...event })),
+    );
+  }
+  const { record, steps } = planned.report;
+  if (planned.events.some((event) => event.event === 'SCALE_UPDATE')) {
+    meter.add('reactor_decisions_total', { endpoint, direction: record.target > record.instances ? 'up' : 'down' });
+  }
+  for (const step of steps) {
+    if (step.kind !== 'wait') meter.add('reactor_scale_events_total', { endpoint, step: step.kind });
+  }
+  for (const { record: written } of planned.instances) {
+    if (written?.phase === 'remove' && written.drainedAtMs !== null) {
+      meter.observe('reactor_drain_seconds', { endpoint }, (nowMs - written.drainedAtMs) / 1000);
+    }
+  }
+}
+
+function gauge(made: Plan, meter: Meter): void {
+  for (const { endpoint, report } of made.endpoints) {
+    meter.set('reactor_target_instances', { endpoint: endpoint.value.name }, report.record.target);
+  }
+}

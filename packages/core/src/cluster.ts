@@ -1,0 +1,65 @@
+import { KEYS } from './keys.js';
+import type { BalancerRecord, EndpointRecord, HostRecord, InstanceRecord, InstanceReport, Json, LeaderRecord } from './model.js';
+import type { StateView } from './ports.js';
+
+/** A record together with the revision that a commit changing it has to expect. */
+export interface At<T> {
+  readonly value: T;
+  readonly revision: number;
+}
+
+/** When a host's lease was found gone; written by the controller at `losses/<host>`. */
+export interface HostLoss {
+  readonly sinceMs: number;
+}
+
+/** The cluster state, grouped; everything of one moment. */
+export interface Cluster {
+  readonly id: string;
+  readonly revision: number;
+  readonly endpoints: ReadonlyMap<string, At<EndpointRecord>>;
+  readonly instances: ReadonlyMap<string, At<InstanceRecord>>;
+  /** Instance ids by endpoint name, ascending. */
+  readonly instancesOf: ReadonlyMap<string, readonly At<InstanceRecord>[]>;
+  readonly reports: ReadonlyMap<string, At<InstanceReport>>;
+  readonly hosts: ReadonlyMap<string, At<HostRecord>>;
+  readonly losses: ReadonlyMap<string, At<HostLoss>>;
+  readonly balancers: ReadonlyMap<string, At<BalancerRecord>>;
+  readonly histories: ReadonlyMap<string, At<Json>>;
+  readonly leader: At<LeaderRecord> | null;
+}
+
+/** Groups a view of the whole state. Every record was written by Reactor in this shape; the API checks what operators send. */
+export function readCluster(view: StateView): Cluster {
+  const instances = under<InstanceRecord>(view, KEYS.instances);
+  const byEndpoint = new Map<string, At<InstanceRecord>[]>();
+  for (const instance of [...instances.values()].sort((a, b) => (a.value.id < b.value.id ? -1 : 1))) {
+    const list = byEndpoint.get(instance.value.endpoint);
+    if (list) list.push(instance);
+    else byEndpoint.set(instance.value.endpoint, [instance]);
+  }
+  const reports = new Map<string, At<InstanceReport>>();
+  for (const report of under<InstanceReport>(view, KEYS.reports).values()) reports.set(report.value.id, report);
+  const leader = view.entries.get(KEYS.leader);
+  return {
+    id: view.clusterId,
+    revision: view.revision,
+    endpoints: under(view, KEYS.endpoints),
+    instances,
+    instancesOf: byEndpoint,
+    reports,
+    hosts: under(view, KEYS.hosts),
+    losses: under(view, KEYS.losses),
+    balancers: under(view, KEYS.balancers),
+    histories: under(view, KEYS.histories),
+    leader: leader ? { value: leader.value as unknown as LeaderRecord, revision: leader.revision } : null,
+  };
+}
+
+function under<T>(view: StateView, prefix: string): Map<string, At<T>> {
+  const found = new Map<string, At<T>>();
+  for (const [key, entry] of view.entries) {
+    if (key.startsWith(prefix)) found.set(key.slice(prefix.length), { value: entry.value as unknown as T, revision: entry.revision });
+  }
+  return found;
+}

@@ -1,0 +1,259 @@
+import type { Cluster } from './cluster.js';
+import type { Ledger } from './ledger.js';
+import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
+import type { EndpointRecord, InstanceRecord } from './model.js';
+import type { Resolved } from './plan.js';
+import { place } from './placement.js';
+import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
+import type { Step } from './step.js';
+
+/**
+ * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
+ * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
+ * replaced, not forgotten), and a rolling replacement changes no count.
+ */
+
+export interface StepsInput {
+  readonly nowMs: number;
+  readonly epoch: number;
+  readonly cluster: Cluster;
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly endpoint: EndpointRecord;
+  readonly resolved: Resolved;
+  readonly own: readonly InstanceView[];
+  /** Instances of a removed endpoint of the same name. */
+  readonly strangers: readonly InstanceView[];
+  readonly seats: number;
+  readonly target: number;
+  readonly failures: StartFailures;
+  readonly ledger: Ledger;
+  /** A host whose load balancer's connections are not known now. */
+  readonly unheard: string | null;
+}
+
+export interface EndpointSteps {
+  readonly steps: readonly Step[];
+  readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
+  readonly failures: StartFailures;
+}
+
+/** An instance that ends sooner than this after it became ready counts as a failed start: it will do so again. */
+const SETTLED_AFTER_MS = 60_000;
+
+interface Draft extends StepsInput {
+  readonly steps: Step[];
+  readonly written: Map<string, { record: InstanceRecord | null; revision: number }>;
+  failing: StartFailures;
+  startsLeft: number;
+  /** Said once a round, however many starts it holds up. */
+  refusal: string | null;
+}
+
+export function seatsOf(own: readonly InstanceView[]): number {
+  const superseded = new Set(own.filter(meantToRun).map((view) => view.record.replaces));
+  return own.filter((view) => meantToRun(view) && !superseded.has(view.record.id)).length;
+}
+
+export function stepsFor(input: StepsInput): EndpointSteps {
+  const draft: Draft = {
+    ...input,
+    steps: [],
+    written: new Map(),
+    failing: input.failures,
+    startsLeft: input.resolved.config.scaling.rampLimit,
+    refusal: null,
+  };
+  // Paused means hands off: nothing starts or stops, what runs is served.
+  if (input.endpoint.state !== 'PAUSED') {
+    retireStrangers(draft);
+    scaleDown(draft);
+    replaceFailed(draft);
+    scaleUp(draft);
+    rollOver(draft);
+    finishDraining(draft);
+    if (draft.refusal !== null) draft.steps.push({ kind: 'wait', instance: null, on: draft.refusal });
+  }
+  return {
+    steps: draft.steps,
+    instances: [...draft.written].map(([id, { record, revision }]) => ({ id, record, revision })),
+    failures: draft.failing,
+  };
+}
+
+// -------------------------------------------------------------------------------------------------------- the stages
+
+function retireStrangers(draft: Draft): void {
+  for (const view of draft.strangers.filter(meantToRun)) drain(draft, view, false, 'its endpoint was removed');
+}
+
+/** Stopping an endpoint is not a matter of load, so the ramp does not hold it up. */
+function scaleDown(draft: Draft): void {
+  const excess = draft.seats - draft.target;
+  if (excess <= 0) return;
+  const halt = draft.endpoint.state !== 'RUNNING';
+  const running = draft.own.filter(meantToRun);
+  const successors = new Map(running.filter((view) => view.record.replaces).map((view) => [view.record.replaces, view]));
+  const ids = new Set(running.map((view) => view.record.id));
+  const seated = running.filter((view) => view.record.replaces === null || !ids.has(view.record.replaces));
+  const victims = retirementOrder(seated, draft.resolved.hash).slice(0, halt ? excess : Math.min(excess, draft.resolved.config.scaling.rampLimit));
+  const why = halt ? `the endpoint is ${draft.endpoint.state.toLowerCase()}` : `${draft.target} instances are enough`;
+  for (const victim of victims) {
+    for (const view of [victim, successors.get(victim.record.id)]) if (view) drain(draft, view, false, why);
+  }
+}
+
+function replaceFailed(draft: Draft): void {
+  for (const view of draft.own) {
+    if (!meantToRun(view) || draft.written.has(view.record.id)) continue;
+    const failure = failureOf(view, draft);
+    if (failure === null) continue;
+    const replaced = start(draft, view.record.id, `in place of ${view.record.id}: ${failure}`);
+    if (!replaced) continue;
+    if (isFailedStart(view, draft.nowMs)) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
+    if (view.status === 'unhealthy') drain(draft, view, true, failure);
+    else remove(draft, view, failure);
+  }
+}
+
+/** Why an instance has to be replaced; null while it does not. */
+function failureOf(view: InstanceView, draft: Draft): string | null {
+  if (view.status === 'dead') return view.report?.error ?? 'its container has ended';
+  if (view.status === 'unhealthy') return view.report?.error ?? 'its health check fails';
+  if (view.status !== 'unknown') return null;
+  const lostMs = draft.nowMs - (draft.cluster.losses.get(view.record.host)?.value.sinceMs ?? draft.nowMs);
+  if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;
+  return `host ${view.record.host} has been out of reach for ${Math.round(lostMs / 1000)} s`;
+}
+
+function isFailedStart(view: InstanceView, nowMs: number): boolean {
+  if (view.status === 'unknown') return false;
+  return !view.report?.wasReady || nowMs - (view.report.readyAtMs ?? 0) < SETTLED_AFTER_MS;
+}
+
+/** Draining instances come back before new ones start, the newest drained first: the cheapest capacity there is. */
+function scaleUp(draft: Draft): void {
+  let missing = draft.target - draft.seats;
+  if (missing <= 0) return;
+  const back = draft.own
+    .filter((view) => view.record.phase === 'drain' && recommissionable(view, draft.resolved.hash))
+    .sort((a, b) => (b.record.drainedAtMs ?? 0) - (a.record.drainedAtMs ?? 0) || (a.record.id < b.record.id ? -1 : 1))
+    .slice(0, missing);
+  for (const view of back) {
+    write(draft, view, { phase: 'run', drainedAtMs: null, replaces: null });
+    draft.steps.push({ kind: 'recommission', instance: view.record.id, host: view.record.host });
+    missing -= 1;
+  }
+  while (missing > 0 && start(draft, null, `${draft.target} instances are wanted`)) missing -= 1;
+}
+
+/**
+ * Replaces instances of an older configuration, start-first: a successor shares the seat of the one it replaces and takes
+ * it over when it is ready. At most a quarter of the seats (one at least) move at a time, so a bad image costs no capacity.
+ */
+function rollOver(draft: Draft): void {
+  const running = draft.own.filter((view) => meantToRun(view) && !draft.written.has(view.record.id));
+  const byId = new Map(running.map((view) => [view.record.id, view]));
+  const successors = running.filter((view) => view.record.replaces !== null && byId.has(view.record.replaces));
+  for (const successor of successors) {
+    if (successor.status !== 'ready') continue;
+    drain(draft, byId.get(successor.record.replaces!)!, false, `${successor.record.id} has taken over`);
+  }
+  const superseded = new Set(successors.map((view) => view.record.replaces));
+  const stale = running.filter((view) => view.record.hash !== draft.resolved.hash && !superseded.has(view.record.id));
+  const moving = successors.filter((view) => view.status !== 'ready').length;
+  const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
+  for (const view of retirementOrder(stale, draft.resolved.hash).slice(0, Math.max(0, room))) {
+    if (!start(draft, view.record.id, `in place of ${view.record.id}, whose configuration is old`)) return;
+  }
+}
+
+function finishDraining(draft: Draft): void {
+  const removed = draft.endpoint.state === 'REMOVED';
+  for (const view of [...draft.own, ...draft.strangers]) {
+    const { record } = view;
+    if (draft.written.has(record.id)) continue;
+    if (record.phase === 'remove' && view.report?.state === 'gone') {
+      draft.written.set(record.id, { record: null, revision: view.revision });
+      draft.steps.push({ kind: 'forget', instance: record.id });
+    } else if (record.phase === 'drain') {
+      const recoverable = !removed && record.endpointUid === draft.endpoint.uid && recommissionable(view, draft.resolved.hash);
+      const holdout = drainHoldout(view, draft.cluster) ?? draft.unheard;
+      const verdict = drainVerdict(view, draft.resolved.config, { nowMs: draft.nowMs, recoverable, holdout });
+      if (verdict.done) remove(draft, view, verdict.why);
+      else draft.steps.push({ kind: 'wait', instance: record.id, on: verdict.waitingOn });
+    }
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- single acts
+
+function start(draft: Draft, replaces: string | null, why: string): boolean {
+  const { config, hash } = draft.resolved;
+  if (draft.startsLeft === 0) return false;
+  if (config.container === null) return refuse(draft, 'a cloud to start instances in: set [endpoint] cloud');
+  if (draft.nowMs < draft.failing.notBeforeMs) {
+    const left = Math.ceil((draft.failing.notBeforeMs - draft.nowMs) / 1000);
+    return refuse(draft, `back-off after ${draft.failing.count} failed starts, ${left} s left`);
+  }
+  const placement = place(
+    { endpoint: draft.endpoint.name, placement: config.placement, container: config.container, port: config.port },
+    draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs)),
+    draft.random,
+  );
+  if (placement.kind === 'refused') return refuse(draft, `a host with room: ${placement.summary}`);
+
+  const record: InstanceRecord = {
+    id: draft.newId(),
+    endpoint: draft.endpoint.name,
+    endpointUid: draft.endpoint.uid,
+    host: placement.host,
+    slots: config.placement.slots,
+    cpus: config.container.cpus,
+    memoryBytes: config.container.memReservationBytes || config.container.memLimitBytes,
+    hostPort: config.container.hostPort,
+    hash,
+    container: config.container,
+    port: config.port,
+    healthCheck: config.healthCheck,
+    startTimeoutMs: config.unregisteredTimeoutMs,
+    stopTimeoutMs: config.stopTimeoutMs,
+    errorMarks: config.errorMarks,
+    phase: 'run',
+    createdAtMs: draft.nowMs,
+    drainedAtMs: null,
+    errored: false,
+    replaces,
+    epoch: draft.epoch,
+  };
+  draft.written.set(record.id, { record, revision: 0 });
+  draft.ledger.add(record);
+  draft.startsLeft -= 1;
+  draft.steps.push({ kind: 'start', instance: record.id, host: record.host, replaces, why });
+  return true;
+}
+
+function refuse(draft: Draft, on: string): false {
+  draft.refusal ??= on;
+  return false;
+}
+
+/** A dead instance has nothing to drain. */
+function drain(draft: Draft, view: InstanceView, errored: boolean, why: string): void {
+  if (view.status === 'dead') return remove(draft, view, why);
+  write(draft, view, { phase: 'drain', drainedAtMs: draft.nowMs, errored });
+  draft.steps.push({ kind: 'retire', instance: view.record.id, host: view.record.host, errored, why });
+}
+
+function remove(draft: Draft, view: InstanceView, why: string): void {
+  write(draft, view, { phase: 'remove' });
+  draft.steps.push({ kind: 'remove', instance: view.record.id, host: view.record.host, why });
+}
+
+function write(draft: Draft, view: InstanceView, change: Partial<InstanceRecord>): void {
+  draft.written.set(view.record.id, { record: { ...view.record, ...change, epoch: draft.epoch }, revision: view.revision });
+}
+
+function meantToRun(view: InstanceView): boolean {
+  return view.record.phase === 'run';
+}

@@ -1,0 +1,184 @@
+import type { At, Cluster, HostLoss } from './cluster.js';
+import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
+import { openLedger } from './ledger.js';
+import { NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
+import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
+import { type EndpointSteps, seatsOf, stepsFor } from './plan-endpoint.js';
+import type { LogEntry } from './ports.js';
+import { type Step, stepEvent } from './step.js';
+import { measure } from './traffic-window.js';
+import type { TrafficReport } from './traffic.js';
+
+/**
+ * One round of the controller, as a pure function: everything it may look at is in `PlanInput`, everything to be done is
+ * in the `Plan`, and the executor decides nothing. Endpoints do not influence each other but through the hosts' capacity
+ * (the ledger), which they take in order of name.
+ */
+
+export interface Resolved {
+  readonly config: EndpointConfig;
+  /** Fingerprint of what shapes the container. */
+  readonly hash: string;
+}
+
+export interface PlanInput {
+  readonly nowMs: number;
+  readonly epoch: number;
+  readonly cluster: Cluster;
+  /** The configuration of a record, or in one line why it cannot be used. */
+  readonly resolve: (record: At<EndpointRecord>) => Resolved | { readonly error: string };
+  /** The newest traffic report of every host that published one. */
+  readonly traffic: ReadonlyMap<string, TrafficReport>;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+/** What the controller remembers of one endpoint between rounds, in the cluster state so that a successor decides alike. */
+export interface EndpointHistory {
+  readonly targets: TargetHistory;
+  readonly failures: StartFailures;
+  /** The last decision that changed something. */
+  readonly decision: DecisionReport | null;
+}
+
+/** A decision and what came of it: what `reactor explain` shows. */
+export interface DecisionReport {
+  readonly atMs: number;
+  readonly record: DecisionRecord;
+  readonly steps: readonly Step[];
+}
+
+export interface EndpointPlan {
+  readonly endpoint: At<EndpointRecord>;
+  readonly report: DecisionReport;
+  /** Records to write; null deletes. Each with the revision it must still have, 0 for new ones. */
+  readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
+  /** Null when there is nothing new to remember. */
+  readonly history: EndpointHistory | null;
+  readonly events: readonly Pick<LogEntry, 'level' | 'event' | 'message'>[];
+}
+
+export interface Plan {
+  readonly endpoints: readonly EndpointPlan[];
+  /** Endpoints whose stored configuration cannot be used, with the reason; nothing is done about them. */
+  readonly unusable: readonly { readonly endpoint: string; readonly error: string }[];
+  readonly losses: readonly { readonly host: string; readonly loss: HostLoss | null; readonly revision: number }[];
+}
+
+export function plan(input: PlanInput): Plan {
+  const ledger = openLedger(input.cluster);
+  const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
+  const endpoints: EndpointPlan[] = [];
+  const unusable: { endpoint: string; error: string }[] = [];
+  for (const name of [...input.cluster.endpoints.keys()].sort()) {
+    const endpoint = input.cluster.endpoints.get(name)!;
+    const resolved = input.resolve(endpoint);
+    if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
+    else endpoints.push(planEndpoint(endpoint, resolved, reports, input, ledger));
+  }
+  return { endpoints, unusable, losses: planLosses(input) };
+}
+
+function planEndpoint(
+  endpoint: At<EndpointRecord>,
+  resolved: Resolved,
+  reports: readonly TrafficReport[],
+  input: PlanInput,
+  ledger: ReturnType<typeof openLedger>,
+): EndpointPlan {
+  const { cluster, nowMs } = input;
+  const name = endpoint.value.name;
+  const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, activeOf(name, i.value.id, reports)));
+  const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
+  const seats = seatsOf(own);
+
+  const window = { nowMs, expectedSources: expectedSources(cluster), instances: seats };
+  const { record, history: targets } = decide({
+    endpoint: name,
+    atMs: nowMs,
+    epoch: input.epoch,
+    state: endpoint.value.state,
+    scaling: resolved.config.scaling,
+    instances: seats,
+    stable: measure(reports, name, { ...window, windowMs: resolved.config.scaling.windowMs }),
+    burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
+    history: known?.targets ?? NO_HISTORY,
+  });
+
+  const outcome = stepsFor({
+    ...input,
+    endpoint: endpoint.value,
+    resolved,
+    own,
+    strangers: views.filter((view) => view.record.endpointUid !== endpoint.value.uid),
+    seats,
+    target: record.target,
+    failures: known?.failures ?? NO_FAILURES,
+    ledger,
+    unheard: unheardHost(cluster, input.traffic),
+  });
+  return assemble(endpoint, record, targets, known, outcome, nowMs);
+}
+
+function assemble(
+  endpoint: At<EndpointRecord>,
+  record: DecisionRecord,
+  targets: TargetHistory,
+  known: EndpointHistory | null,
+  outcome: EndpointSteps,
+  nowMs: number,
+): EndpointPlan {
+  const report: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const last = known?.decision?.record;
+  const acts = outcome.steps.some((step) => step.kind !== 'wait');
+  const moved = last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
+  const remember = acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
+
+  const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
+  if (moved && record.target !== record.instances) {
+    events.unshift({ level: 'info', event: 'SCALE_UPDATE', message: `${record.instances} => ${record.target}: ${record.sentence}` });
+  }
+  return {
+    endpoint,
+    report,
+    instances: outcome.instances,
+    history: remember ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) } : null,
+    events,
+  };
+}
+
+/** Notes hosts that vanished with instances on them, and strikes out those that are back. */
+function planLosses({ cluster, nowMs }: PlanInput): Plan['losses'] {
+  const losses: { host: string; loss: HostLoss | null; revision: number }[] = [];
+  const used = new Set([...cluster.instances.values()].map((instance) => instance.value.host));
+  for (const host of [...used].sort()) {
+    if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
+  }
+  for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
+  }
+  return losses;
+}
+
+function activeOf(endpoint: string, instance: string, reports: readonly TrafficReport[]): number {
+  let sum = 0;
+  for (const report of reports) sum += report.endpoints[endpoint]?.backends[instance]?.active ?? 0;
+  return sum;
+}
+
+/** Live hosts that run a load balancer, and so have to be heard before "no traffic" means anything. */
+function expectedSources(cluster: Cluster): number {
+  let count = 0;
+  for (const host of cluster.hosts.keys()) if (cluster.balancers.has(host)) count += 1;
+  return count;
+}
+
+/** A live host with a load balancer whose traffic is not known: its connections may be open without our knowing. */
+function unheardHost(cluster: Cluster, traffic: ReadonlyMap<string, TrafficReport>): string | null {
+  for (const host of [...cluster.hosts.keys()].sort()) {
+    if (cluster.balancers.has(host) && !traffic.has(host)) return host;
+  }
+  return null;
+}

@@ -1,0 +1,242 @@
+import { aHost, anEndpointConfig, aRule, createWorld, type World } from '@reactor/testkit';
+
+/** What is decided and done over time, on paper: one round per second, hosts that do as they are told. */
+
+const oneHost = [aHost('vm1')];
+
+function started(config = anEndpointConfig(), startSeconds = 1): World {
+  const world = createWorld({ endpoints: { web: config }, hosts: oneHost, startSeconds });
+  world.run(5);
+  return world;
+}
+
+const running = (world: World): number => world.instances('web', 'run').length;
+
+describe('starting', () => {
+  test('an endpoint without traffic is brought to its minimum', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 2 } }));
+    expect(running(world)).toBe(2);
+  });
+
+  test('a burst is answered within two rounds, up to the maximum', () => {
+    const world = started();
+    world.load('web', 33);
+    world.run(2);
+    expect(running(world)).toBe(5);
+  });
+
+  test('load is not answered twice while containers come up', () => {
+    const world = started(anEndpointConfig({ scaling: { maxInstances: 50, rules: [aRule('rate', { below: 10 })] } }), 5);
+    world.load('web', 45);
+    world.run(12);
+    expect(running(world)).toBe(5);
+  });
+
+  test('at most ramp_limit instances start in one round', () => {
+    const world = started(anEndpointConfig({ scaling: { maxInstances: 40, rampLimit: 3 } }));
+    world.load('web', 30);
+    for (const made of world.run(4)) expect(world.steps([made], 'start').length).toBeLessThanOrEqual(3);
+  });
+
+  test('a paused endpoint is left alone', () => {
+    const world = started();
+    world.set('web', { state: 'PAUSED' });
+    world.load('web', 100);
+    const plans = world.run(10);
+    expect(plans.flatMap((p) => p.endpoints.flatMap((e) => e.report.steps))).toEqual([]);
+  });
+
+  test('a full host refuses with the reason, and takes no more than its slots', () => {
+    const world = createWorld({
+      endpoints: { web: anEndpointConfig({ scaling: { minInstances: 3, maxInstances: 3 } }) },
+      hosts: [aHost('vm1', { slots: 25 })],
+    });
+    const plans = world.run(3);
+    expect(running(world)).toBe(2);
+    expect(world.steps(plans.slice(-1), 'wait')).toEqual([
+      expect.objectContaining({ on: expect.stringContaining('vm1: needs 10 slots, 5 free') }),
+    ]);
+  });
+});
+
+describe('scaling down', () => {
+  function loaded(): World {
+    const world = started();
+    world.load('web', 33);
+    world.run(10);
+    expect(running(world)).toBe(5);
+    world.load('web', 0);
+    return world;
+  }
+
+  test('waits for the window and the delay, then drains', () => {
+    const world = loaded();
+    world.run(30);
+    expect(running(world)).toBe(5);
+    world.run(15);
+    expect(running(world)).toBe(1);
+    expect(world.instances('web', 'drain')).toHaveLength(4);
+  });
+
+  test('a draining instance is removed after the decommission period, and forgotten when it is gone', () => {
+    const world = loaded();
+    world.run(50);
+    world.run(35);
+    expect(world.instances('web', 'drain')).toHaveLength(4);
+    world.run(25);
+    expect(world.instances('web')).toHaveLength(1);
+  });
+
+  test('load that returns takes draining instances back instead of starting new ones', () => {
+    const world = loaded();
+    world.run(50);
+    const draining = world.instances('web', 'drain').map((i) => i.id);
+    world.load('web', 33);
+    const plans = world.run(5);
+    expect(world.steps(plans, 'start')).toEqual([]);
+    expect(world.steps(plans, 'recommission').map((step) => 'instance' in step && step.instance).sort()).toEqual(draining.sort());
+  });
+
+  test('an open connection keeps a draining instance until drain_timeout', () => {
+    const world = loaded();
+    world.run(50);
+    const held = world.instances('web', 'drain')[0]!.id;
+    world.hold(held, 1);
+    world.run(100);
+    expect(world.instances('web', 'drain').map((i) => i.id)).toEqual([held]);
+    world.run(200);
+    expect(world.instances('web')).toHaveLength(1);
+  });
+
+  test('nothing is stopped while no load balancer is heard', () => {
+    const world = loaded();
+    world.mute(true);
+    world.run(200);
+    expect(world.instances('web')).toHaveLength(5);
+  });
+});
+
+describe('failures', () => {
+  test('a dead instance is replaced at once, and its seat counts meanwhile', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 1, rules: [] } }));
+    const [first] = world.instances('web', 'run');
+    world.run(120);
+    world.report(first!.id, { state: 'exited', error: 'killed by SIGKILL (exit code 137)' });
+    world.run(3);
+    expect(running(world)).toBe(1);
+    expect(world.instances('web', 'run')[0]!.id).not.toBe(first!.id);
+  });
+
+  test('starts that fail are tried again ever more slowly', () => {
+    const world = createWorld({ endpoints: { web: anEndpointConfig() }, hosts: oneHost });
+    world.breakStarts('web', true);
+    const starts = world.steps(world.run(600), 'start').length;
+    expect(starts).toBeGreaterThan(5);
+    expect(starts).toBeLessThan(20);
+  });
+
+  test('a repaired image comes up after the back-off', () => {
+    const world = createWorld({ endpoints: { web: anEndpointConfig() }, hosts: oneHost });
+    world.breakStarts('web', true);
+    world.run(100);
+    world.breakStarts('web', false);
+    world.run(70);
+    expect(world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready')).toHaveLength(1);
+  });
+
+  test('an unhealthy instance is retired as errored and never taken back', () => {
+    const world = started();
+    const [sick] = world.instances('web', 'run');
+    world.report(sick!.id, { state: 'unhealthy', marks: 1, error: 'GET /health answered 500' });
+    world.run(1);
+    expect(world.instances('web', 'drain')).toEqual([expect.objectContaining({ id: sick!.id, errored: true })]);
+    world.report(sick!.id, { state: 'ready', marks: 0, error: null });
+    world.load('web', 33);
+    expect(world.steps(world.run(3), 'recommission')).toEqual([]);
+  });
+
+  test('a lost host keeps its instances until unknown_timeout, then they are replaced elsewhere', () => {
+    const world = createWorld({ endpoints: { web: anEndpointConfig() }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    const [lost] = world.instances('web', 'run');
+    world.loseHost(lost!.host);
+    world.run(55);
+    expect(world.instances('web', 'run').map((i) => i.id)).toEqual([lost!.id]);
+    world.run(10);
+    const [replacement] = world.instances('web', 'run');
+    expect(replacement!.host).not.toBe(lost!.host);
+    expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
+  });
+
+  test('a daemon that was away for a moment loses nothing', () => {
+    const world = started();
+    world.loseHost('vm1');
+    world.run(20);
+    world.returnHost(oneHost[0]!);
+    const plans = world.run(10);
+    expect(plans.flatMap((p) => p.endpoints.flatMap((e) => e.report.steps))).toEqual([]);
+    expect(world.cluster().losses.size).toBe(0);
+  });
+});
+
+describe('changes by the operator', () => {
+  test('stopping drains everything, starting again takes it back', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 3, maxInstances: 9, rampLimit: 1 } }));
+    world.run(5);
+    world.set('web', { state: 'STOPPED' });
+    world.run(1);
+    expect(world.instances('web', 'drain')).toHaveLength(3);
+    world.set('web', { state: 'RUNNING' });
+    const plans = world.run(1);
+    expect(world.steps(plans, 'recommission')).toHaveLength(3);
+  });
+
+  test('a removed endpoint ends its instances without a decommission period', () => {
+    const world = started();
+    world.set('web', { state: 'REMOVED' });
+    world.run(5);
+    expect(world.instances('web')).toEqual([]);
+  });
+
+  test('a new container configuration replaces instances start-first, never below the count', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 4, maxInstances: 8, rules: [] } }), 3);
+    world.run(10);
+    world.set('web', { hash: 'hash-2' });
+    for (let second = 0; second < 40; second += 1) {
+      world.run(1);
+      const ready = world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready');
+      expect(ready.length).toBeGreaterThanOrEqual(4);
+      expect(running(world)).toBeLessThanOrEqual(5);
+    }
+    expect(world.instances('web', 'run').map((i) => i.hash)).toEqual(['hash-2', 'hash-2', 'hash-2', 'hash-2']);
+  });
+
+  test('a new configuration that cannot start leaves the old instances serving', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 2, maxInstances: 4, rules: [] } }));
+    world.run(5);
+    world.breakStarts('web', true);
+    world.set('web', { hash: 'hash-2' });
+    world.run(300);
+    const ready = world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready');
+    expect(ready.map((i) => i.hash)).toEqual(['hash-1', 'hash-1']);
+  });
+});
+
+describe('rest', () => {
+  test('a settled endpoint has nothing to write, round after round', () => {
+    const world = started();
+    world.run(60);
+    for (const made of world.run(20)) {
+      expect(made.endpoints.map((e) => [e.instances, e.history])).toEqual([[[], null]]);
+    }
+  });
+
+  test('a steady load settles and then needs no write either', () => {
+    const world = started(anEndpointConfig({ scaling: { maxInstances: 20, rules: [aRule('rate', { above: 2, below: 10 })] } }));
+    world.load('web', 45);
+    world.run(60);
+    const settled = running(world);
+    for (const made of world.run(30)) expect(made.endpoints[0]!.instances).toEqual([]);
+    expect(running(world)).toBe(settled);
+  });
+});

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type Agent, startAgent } from '@reactor/agent';
+import { type Api, createApi, createMeter, hasAuth, setAuthKey } from '@reactor/api';
+import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
+import { type Controller, startController } from '@reactor/controller';
+import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
+import { createEngine } from '@reactor/docker';
+import { createNginx } from '@reactor/nginx';
+import { openState } from '@reactor/state';
+import { discoverAddress } from './host-address.js';
+import { systemClock } from './system-clock.js';
+import { VERSION } from './version.js';
+
+/**
+ * The composition root: the only place that constructs stores, drivers and loops, and hands each what it needs.
+ */
+export interface Daemon {
+  /** Ends the loops and the server. Containers and the load balancer go on serving. */
+  stop(): Promise<void>;
+}
+
+export type Log = (level: LogLevel, message: string) => void;
+
+export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemon> {
+  const { meter, registry } = createMeter();
+  const address = config.manager.address ?? discoverAddress();
+  const host = config.manager.name;
+  const store = await openState(config.manager.state, { directory: join(config.manager.dataDir, 'state'), log });
+  const closing: (() => Promise<void>)[] = [() => store.close()];
+  const stop = async (): Promise<void> => {
+    for (const close of closing.reverse()) await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));
+  };
+
+  try {
+    await requireKey(store, config, log);
+    const { clusterId } = await store.read('controller/');
+    const resolve = createResolver();
+    const parts: { agent: Agent | null; controller: Controller | null } = { agent: null, controller: null };
+
+    const api: Api = createApi({
+      store,
+      now: systemClock.now,
+      newId,
+      version: VERSION,
+      host,
+      registry,
+      health: () => {
+        const problems = parts.agent?.problems() ?? ['starting'];
+        return { ok: problems.length === 0, problems };
+      },
+      log,
+    });
+    const { port } = await api.listen(config.api.host, config.api.port);
+    closing.push(() => api.close());
+
+    const common = { store, clock: systemClock, random: Math.random, meter, log, host };
+    parts.agent = await startAgent({
+      ...common,
+      engine: createEngine({ socket: config.docker.socket, cluster: clusterId, log, meter }),
+      balancer: createNginx({ ...nginxOptions(config), meter, log }),
+      resolve: (record) => {
+        const resolved = resolve(record);
+        return 'error' in resolved ? null : resolved.config;
+      },
+      name: config.manager.name,
+      address,
+      apiUrl: `http://${address}:${port}`,
+      slots: config.docker.slots,
+      overcommit: config.docker.overcommit,
+      labels: config.docker.labels,
+      portRange: config.docker.portRange,
+      startLimit: config.docker.startLimit || availableParallelism(),
+      version: VERSION,
+    });
+    closing.push(async () => parts.agent?.stop());
+    parts.controller = startController({ ...common, intervalMs: config.manager.intervalMs, resolve, newId });
+    closing.push(async () => parts.controller?.stop());
+    log('info', `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}, state ${describeState(config)}, cluster ${clusterId}`);
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Names end up in container names, file names and URLs: hex of 40 random bits, so that even 10,000 instances hardly ever meet. */
+function newId(): string {
+  return randomBytes(5).toString('hex');
+}
+
+/** Resolving is pure, so each configuration is resolved once. */
+function createResolver(): PlanInput['resolve'] {
+  const known = new Map<string, { readonly revision: number; readonly resolved: ReturnType<PlanInput['resolve']> }>();
+  return (record: At<EndpointRecord>) => {
+    const { name, document } = record.value;
+    const cached = known.get(name);
+    if (cached?.revision === record.revision) return cached.resolved;
+    const resolved = resolveOnce(document);
+    known.set(name, { revision: record.revision, resolved });
+    return resolved;
+  };
+}
+
+function resolveOnce(document: EndpointRecord['document']): ReturnType<PlanInput['resolve']> {
+  try {
+    const { config } = resolveEndpoint(document);
+    return { config, hash: fingerprint(config) };
+  } catch (error) {
+    return { error: describeError(error) };
+  }
+}
+
+/** Whoever can reach the API without a key owns every machine of the cluster; so beyond loopback there always is one. */
+async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Promise<void> {
+  const loopback = config.api.host === 'localhost' || config.api.host === '::1' || config.api.host.startsWith('127.');
+  if (loopback || (await hasAuth(store))) return;
+  const key = randomBytes(24).toString('base64url');
+  await setAuthKey(store, key);
+  // Not through the log: this is the one line that must carry it, and only the operator's terminal should.
+  process.stderr.write(`The API listens beyond this machine, so it was given a key. It is shown only now: ${key}\n`);
+  log('warning', 'the API listens beyond this machine and had no key: one was made and printed to standard error');
+}
+
+function nginxOptions(config: DaemonConfig) {
+  const { binary, user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
+  const mode =
+    configPath !== null && sitePath !== null && pidFile !== null
+      ? ({ kind: 'system', configPath, sitePath, pidFile } as const)
+      : ({ kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers } as const);
+  return { mode, binary, logLimitBytes };
+}
+
+function describeState(config: DaemonConfig): string {
+  return config.manager.state.replace(/\/\/[^@/]*@/, '//***@');
+}

@@ -1,0 +1,111 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type DaemonConfig, readDocument, resolveDaemon } from '@reactor/config';
+import { describeError, ReactorError } from '@reactor/core';
+import { type Daemon, startDaemon } from './daemon.js';
+import { openJournal } from './journal.js';
+import { VERSION } from './version.js';
+
+const USAGE = `reactord - autoscaling for plain Docker hosts: the daemon of one host
+
+  reactord [--config FILE] [--log FILE] [--pidfile FILE]
+
+  --config FILE   configuration (default /etc/reactor/reactor.conf; none there means defaults)
+  --check         read the configuration, say what is wrong with it, and exit
+  --log FILE      append the log there instead of standard error; SIGHUP reopens it
+  --pidfile FILE  write the process id there while running
+  --version       print the version
+  --help          print this
+
+Runs in the foreground. SIGTERM ends it within 5 seconds; containers and the load balancer go on serving.
+`;
+
+const DEFAULT_CONFIG = '/etc/reactor/reactor.conf';
+/** Ending must not take longer than an init script waits. */
+const STOP_DEADLINE_MS = 5_000;
+
+const fail = (message: string, status: number): never => {
+  process.stderr.write(`reactord: ${message}\n`);
+  process.exit(status);
+};
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        config: { type: 'string' },
+        log: { type: 'string' },
+        pidfile: { type: 'string' },
+        check: { type: 'boolean', default: false },
+        version: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(`${describeError(error)}; see reactord --help`, 2);
+  }
+}
+
+/** Exits with one line per mistake; warnings are told and do no harm. */
+function readConfig(file: string | undefined): DaemonConfig {
+  const path = file ?? DEFAULT_CONFIG;
+  try {
+    const { document, places, warnings: read } = readDocument(readText(path, file !== undefined), { source: path });
+    const { config, warnings } = resolveDaemon(document, process.env, hostname(), places);
+    for (const warning of [...read, ...warnings]) process.stderr.write(`reactord: ${path}: warning: ${warning.message}\n`);
+    return config;
+  } catch (error) {
+    if (!(error instanceof ReactorError)) throw error;
+    return fail(`${path}: ${describeError(error)}`, 1);
+  }
+}
+
+function readText(path: string, required: boolean): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return new Uint8Array();
+    return fail(`cannot read ${path}: ${describeError(error)}`, 1);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (options.help) return void process.stdout.write(USAGE);
+  if (options.version) return void process.stdout.write(`${VERSION}\n`);
+  const config = readConfig(options.config);
+  if (options.check) return void process.stdout.write('the configuration is valid\n');
+
+  const journal = openJournal(options.log ?? null, config.manager.logLevel);
+  process.on('SIGHUP', journal.reopen);
+  // A bug: say so and end. The supervisor starts a new process, which adopts everything; guessing on would risk more.
+  const crash = (error: unknown): void => {
+    journal.log('error', `unexpected, ending: ${error instanceof Error ? error.stack : String(error)}`);
+    process.exit(70);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+
+  let daemon: Daemon;
+  try {
+    daemon = await startDaemon(config, journal.log);
+  } catch (error) {
+    if (!(error instanceof ReactorError)) throw error;
+    journal.log('error', `cannot start: ${describeError(error)}`);
+    return fail(describeError(error), 1);
+  }
+  if (options.pidfile) writeFileSync(options.pidfile, `${process.pid}\n`);
+
+  const end = async (signal: string): Promise<void> => {
+    journal.log('info', `${signal}: stopping; containers and the load balancer go on serving`);
+    setTimeout(() => process.exit(0), STOP_DEADLINE_MS).unref();
+    await daemon.stop();
+    if (options.pidfile) rmSync(options.pidfile, { force: true });
+    process.exit(0);
+  };
+  process.once('SIGTERM', () => void end('SIGTERM'));
+  process.once('SIGINT', () => void end('SIGINT'));
+}
+
+await main();
