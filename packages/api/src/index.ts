@@ -1,1 +1,4 @@
-export {};
+export { PATHS } from './route-table.js';
+export { type Api, type ApiOptions, createApi, type Timeouts } from './server.js';
+export { hasAuth, setAuthKey } from './settings.js';
+export { createMeter, type Telemetry } from './telemetry.js';

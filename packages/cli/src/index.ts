@@ -1,1 +1,3 @@
-export {};
+export type { Io, Sink } from './io.js';
+export { run } from './run.js';
+export { VERSION } from './version.js';

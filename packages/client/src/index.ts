@@ -1,1 +1,18 @@
-export {};
+export { parseApiAddress } from './api-address.js';
+export { type Client, type ClientOptions, type Configuration, createClient, type Guard } from './client.js';
+export type { FollowOptions } from './follow.js';
+export type {
+  Action,
+  ClusterInfo,
+  EndpointRow,
+  EndpointStatus,
+  HostRow,
+  InstanceLists,
+  InstanceRow,
+  LogRange,
+  LogRow,
+  ManagerInfo,
+  Readiness,
+  VersionInfo,
+  Written,
+} from './wire.js';

@@ -1,1 +1,13 @@
-export {};
+export { type ListenAddress, parseListen, parseUrl } from './address.js';
+export { DAEMON_VARIABLES, type DaemonConfig, type ResolvedDaemon, resolveDaemon } from './daemon.js';
+export type { PortRange } from './daemon-schema.js';
+export { getValue, NO_PLACES, type Place, type Places, type Spot, setValue, type Warning } from './document.js';
+export { type ResolvedEndpoint, resolveEndpoint } from './endpoint.js';
+export { fingerprint } from './fingerprint.js';
+export { writeIni } from './ini-writer.js';
+export { type KeyType, parseDuration, parseSize } from './key-type.js';
+export { parseEndpointName } from './name.js';
+export { CONFIG_SIZE_MAX, type ReadResult, readDocument } from './reader.js';
+export { defaultIni, SCHEMA } from './schema.js';
+export type { SchemaKey, Scope } from './schema-key.js';
+export { didYouMean, suggest } from './suggestion.js';

@@ -140,9 +140,11 @@ function withData(measurement: Measurement, input: DecisionInput, quantiles: boo
 
 function evaluateWith(input: DecisionInput, metrics: Measurement['metrics']): Evaluation {
   const { rules, minInstances: min, maxInstances: max } = input.scaling;
-  const readings = Object.entries(metrics).map(
-    ([name, { kind, value }]) => [name, kind === 'total' ? { total: value } : { average: value }] as const,
-  );
+  const readings = rules.flatMap(({ metric }) => {
+    if (!Object.hasOwn(metrics, metric)) return [];
+    const { kind, value } = metrics[metric]!;
+    return [[metric, kind === 'total' ? { total: value } : { average: value }] as const];
+  });
   return evaluate({ rules, min, max, instances: input.instances, metrics: Object.fromEntries(readings) });
 }
 

@@ -120,7 +120,7 @@ function addReport(sums: Sums, report: TrafficReport, endpoint: string, windowMs
  */
 function shareMs(bucketMs: number, startMs: number, endMs: number, part: boolean): number {
   // Lines may be read in the second that begins while the report is being made.
-  if (bucketMs > endMs + 1000) return 0;
+  if (bucketMs >= endMs + 1000) return 0;
   return bucketMs >= startMs || part ? 1000 : Math.round(bucketMs + 1000 - startMs);
 }
 

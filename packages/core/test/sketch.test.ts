@@ -21,6 +21,13 @@ describe('bins', () => {
     expect([10_000, 1e9, Number.POSITIVE_INFINITY].map(binOf)).toEqual([MAX_BIN, MAX_BIN, MAX_BIN]);
   });
 
+  test('of whole milliseconds are those of their neighbours', () => {
+    for (let ms = 1; ms < 4000; ms++) {
+      const bin = binOf(ms / 1000);
+      expect([binOf(ms / 1000 - 1e-9), binOf(ms / 1000 + 1e-9)]).toContain(bin);
+    }
+  });
+
   test('grow with the time', () => {
     fc.assert(fc.property(seconds, seconds, (a, b) => a > b || binOf(a) <= binOf(b)));
   });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '@reactor/agent';
@@ -7,9 +8,10 @@ import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config
 import { type Controller, startController } from '@reactor/controller';
 import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
 import { createEngine } from '@reactor/docker';
-import { createNginx } from '@reactor/nginx';
+import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
 import { discoverAddress } from './host-address.js';
+import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
 
@@ -24,10 +26,16 @@ export interface Daemon {
 export type Log = (level: LogLevel, message: string) => void;
 
 export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemon> {
-  const { meter, registry } = createMeter();
+  const telemetry = createMeter();
+  const { meter } = telemetry;
   const address = config.manager.address ?? discoverAddress();
   const host = config.manager.name;
-  const store = await openState(config.manager.state, { directory: join(config.manager.dataDir, 'state'), log });
+  // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
+  mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
+  const store = await openState(config.manager.state, {
+    directory: join(config.manager.dataDir, 'state'),
+    onProblem: (error) => log('error', `cluster state: ${describeError(error)}`),
+  });
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse()) await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));
@@ -45,7 +53,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       newId,
       version: VERSION,
       host,
-      registry,
+      telemetry,
       health: () => {
         const problems = parts.agent?.problems() ?? ['starting'];
         return { ok: problems.length === 0, problems };
@@ -117,19 +125,19 @@ async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Pr
   const loopback = config.api.host === 'localhost' || config.api.host === '::1' || config.api.host.startsWith('127.');
   if (loopback || (await hasAuth(store))) return;
   const key = randomBytes(24).toString('base64url');
-  await setAuthKey(store, key);
+  if (!(await setAuthKey(store, key, { onlyIfUnset: true }))) return;
   // Not through the log: this is the one line that must carry it, and only the operator's terminal should.
   process.stderr.write(`The API listens beyond this machine, so it was given a key. It is shown only now: ${key}\n`);
   log('warning', 'the API listens beyond this machine and had no key: one was made and printed to standard error');
 }
 
-function nginxOptions(config: DaemonConfig) {
-  const { binary, user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
-  const mode =
-    configPath !== null && sitePath !== null && pidFile !== null
-      ? ({ kind: 'system', configPath, sitePath, pidFile } as const)
-      : ({ kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers } as const);
-  return { mode, binary, logLimitBytes };
+function nginxOptions(config: DaemonConfig): Pick<NginxOptions, 'mode' | 'binary' | 'logLimitBytes'> {
+  const { user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
+  const system = configPath !== null && sitePath !== null && pidFile !== null;
+  const mode: NginxOptions['mode'] = system
+    ? { kind: 'system', configPath, sitePath, pidFile, logPath: '/var/log/nginx/reactor.log', mainFile: null }
+    : { kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers };
+  return { mode, binary: findProgram(config.nginx.binary), logLimitBytes };
 }
 
 function describeState(config: DaemonConfig): string {

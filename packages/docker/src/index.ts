@@ -1,1 +1,4 @@
-export {};
+export { createEngine, type EngineOptions } from './engine.js';
+export { describeExit } from './failure.js';
+export { LABELS } from './labels.js';
+export { DEFAULT_LIMITS, type Limits } from './limits.js';

@@ -1,0 +1,77 @@
+import { type EndpointConfig, KEYS, readCluster, type StateEntry } from '@reactor/core';
+import { aHost, anEndpointConfig, createWorld } from '@reactor/testkit';
+import { servicesOf } from '../src/services.js';
+
+/** A cluster on paper with three ready instances of `web`. */
+function threeReady(config: EndpointConfig = anEndpointConfig({ scaling: { minInstances: 3 } })) {
+  const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1')] });
+  world.run(5);
+  return world;
+}
+
+const backends = (world: ReturnType<typeof threeReady>, config = anEndpointConfig()): readonly string[] =>
+  servicesOf(world.cluster(), () => config).flatMap((service) => service.backends.map((backend) => backend.id));
+
+test('ready instances are served', () => {
+  expect(backends(threeReady())).toEqual(['i0001', 'i0002', 'i0003']);
+});
+
+test('an instance that fails its check is left out while another is ready', () => {
+  const world = threeReady();
+  world.report('i0002', { state: 'unhealthy' });
+  expect(backends(world)).toEqual(['i0001', 'i0003']);
+});
+
+test('when every instance fails its check all are served: a poor answer beats none', () => {
+  const world = threeReady();
+  for (const id of ['i0001', 'i0002', 'i0003']) world.report(id, { state: 'unhealthy' });
+  expect(backends(world)).toEqual(['i0001', 'i0002', 'i0003']);
+});
+
+test('a dead instance is never served', () => {
+  const world = threeReady();
+  for (const id of ['i0001', 'i0002', 'i0003']) world.report(id, { state: 'exited', address: null });
+  expect(backends(world)).toEqual([]);
+});
+
+test('a draining instance gets no requests, but its connections are watched', () => {
+  const world = threeReady();
+  world.set('web', { state: 'STOPPED' });
+  world.run(1);
+  const [service] = servicesOf(world.cluster(), () => anEndpointConfig());
+  expect(service?.backends).toEqual([]);
+  expect(service?.draining?.map((backend) => backend.id)).toEqual(['i0001', 'i0002', 'i0003']);
+});
+
+test('static instances are served beside the others', () => {
+  const config = anEndpointConfig({ staticInstances: [{ host: '10.1.1.1', port: 80 }] });
+  expect(backends(threeReady(), config)).toContain('static:10.1.1.1:80');
+});
+
+test.each([
+  ['no URL', { url: null }],
+  ['no load balancer', { loadBalancer: null }],
+] as const)('an endpoint with %s is not served', (_what, change) => {
+  expect(servicesOf(threeReady().cluster(), () => anEndpointConfig(change))).toEqual([]);
+});
+
+test('a lost lease of this very host takes nothing out of service', () => {
+  const world = threeReady();
+  world.loseHost('vm1');
+  expect(backends(world)).toHaveLength(3);
+});
+
+test('the order in which the state lists things changes nothing', () => {
+  const cluster = threeReady().cluster();
+  const entries: [string, StateEntry][] = [
+    ...[...cluster.endpoints.values()].map((at) => [KEYS.endpoint(at.value.name), at] as const),
+    ...[...cluster.instances.values()].map((at) => [KEYS.instance(at.value.id), at] as const),
+    ...[...cluster.reports.values()].map((at) => [KEYS.report('vm1', at.value.id), at] as const),
+  ].map(([key, at]) => [key, at as unknown as StateEntry]);
+  const seen = [entries, entries.toReversed()].map((list) => {
+    const listed = readCluster({ clusterId: 'paper', revision: 1, entries: new Map(list) });
+    return servicesOf(listed, () => anEndpointConfig());
+  });
+  expect(seen[0]?.[0]?.backends).toHaveLength(3);
+  expect(seen[1]).toEqual(seen[0]);
+});

@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { describeError, ReactorError } from '@reactor/core';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { ApiContext } from './context.js';
+import type { ErrorTeller } from './error-reply.js';
+import { checkOrigin, type Gate } from './gate.js';
+import { quoted } from './offending-value.js';
+import { checkTarget, readBody, readIfMatch, readQuery, refuseKeyInQuery } from './request-form.js';
+import type { Body, Method, Reply, Route } from './route.js';
+import { PATHS } from './route-table.js';
+
+/**
+ * The way of every request: form of the target, origin, route and method, key, body, handler, reply. Each step may
+ * refuse, and what is refused is answered in one place. A body is read only for those who may send one.
+ */
+
+export interface ApplicationParts {
+  readonly context: ApiContext;
+  readonly gate: Gate;
+  readonly teller: ErrorTeller;
+  /** Aborts when the server closes; followers end then. */
+  readonly closing: AbortSignal;
+}
+
+/** The API serves data only: nothing in it may run, be framed or be kept. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+export function createApplication(parts: ApplicationParts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  // Queries are read by readQuery, which knows what each route takes.
+  app.set('query parser', false);
+
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    const { search } = checkTarget(request.originalUrl);
+    checkOrigin(request);
+    refuseKeyInQuery(search);
+    next();
+  });
+  for (const [path, routes] of PATHS) {
+    app.all(path, async (request: Request, response: Response) => {
+      await answer(parts, routes, request, response);
+    });
+  }
+  app.use((request: Request) => {
+    throw new ReactorError('not_found', `no such route: ${quoted(request.path)}`);
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    sendError(parts, error, request, response);
+  });
+  return app;
+}
+
+async function answer(
+  { context, gate, teller, closing }: ApplicationParts,
+  routes: ReadonlyMap<Method, Route>,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const route = routeFor(routes, request, response);
+  const query = readQuery(checkTarget(request.originalUrl).search, route);
+  if (!route.open) {
+    await gate.admit(request);
+    teller.reached();
+  }
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  response.once('close', leave);
+  closing.addEventListener('abort', leave, { once: true });
+  try {
+    if (closing.aborted) leave();
+    const reply = await route.answer(
+      {
+        params: textParams(request.params),
+        query,
+        body: hasBody(request) ? await readBody(request) : NO_BODY,
+        ifMatch: readIfMatch(request),
+        signal: left.signal,
+      },
+      context,
+    );
+    await send(reply, request, response, context);
+  } finally {
+    closing.removeEventListener('abort', leave);
+  }
+}
+
+const NO_BODY: Body = { bytes: Buffer.alloc(0), type: null };
+
+const hasBody = (request: Request): boolean => !['GET', 'HEAD', 'DELETE'].includes(request.method);
+
+function routeFor(routes: ReadonlyMap<Method, Route>, request: Request, response: Response): Route {
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const route = routes.get(method as Method);
+  if (route !== undefined) return route;
+  const allowed = [...routes.keys(), ...(routes.has('GET') ? ['HEAD'] : [])].sort().join(', ');
+  response.setHeader('allow', allowed);
+  throw new ReactorError('method_not_allowed', `${quoted(request.method)} is not allowed here; ${allowed} is`);
+}
+
+function textParams(params: Request['params']): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)]));
+}
+
+async function send(reply: Reply, request: Request, response: Response, context: ApiContext): Promise<void> {
+  if (reply.kind === 'lines') return sendLines(reply.lines, request, response, context);
+  const text = reply.kind === 'json' ? JSON.stringify(reply.body) : reply.body;
+  if (reply.revision !== undefined) response.setHeader('etag', `"${reply.revision}"`);
+  response.statusCode = reply.kind === 'json' ? (reply.status ?? 200) : 200;
+  response.setHeader('content-type', reply.kind === 'json' ? 'application/json; charset=utf-8' : reply.type);
+  response.setHeader('content-length', Buffer.byteLength(text));
+  response.end(text);
+}
+
+async function sendLines(lines: AsyncIterable<string>, request: Request, response: Response, context: ApiContext): Promise<void> {
+  response.setHeader('content-type', 'application/x-ndjson');
+  // nginx would otherwise hold lines back until a buffer is full.
+  response.setHeader('x-accel-buffering', 'no');
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  try {
+    for await (const line of lines) {
+      if (response.destroyed) break;
+      if (!response.write(line)) await writable(response);
+    }
+  } catch (error) {
+    // The head has gone out, so the status says 200; ending early makes the client come back and be told.
+    context.log('warning', `a followed log ended early: ${describeError(error)}`);
+  }
+  response.end();
+}
+
+/** Until the client has taken what was written, or has left. */
+async function writable(response: Response): Promise<void> {
+  const either = new AbortController();
+  const events = ['drain', 'close'].map((event) => once(response, event, { signal: either.signal }));
+  await Promise.race(events);
+  either.abort();
+  await Promise.allSettled(events);
+}
+
+function sendError({ teller }: ApplicationParts, error: unknown, request: Request, response: Response): void {
+  const { status, headers, body } = teller.reply(error);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  // A body that was not read to its end would be taken for the next request, or cost its whole length to skip.
+  if (!request.complete) response.setHeader('connection', 'close');
+  const text = JSON.stringify(body);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('content-length', Buffer.byteLength(text));
+  response.end(text);
+}

@@ -1,0 +1,176 @@
+import {
+  type Cluster,
+  describeError,
+  evaluateJson,
+  type HostRecord,
+  occupies,
+  ReactorError,
+  TOPICS,
+  type TrafficReport,
+  viewInstance,
+} from '@reactor/core';
+import type { ApiContext } from './context.js';
+import { managerName } from './names.js';
+import { quoted } from './offending-value.js';
+import { readObject, readText } from './request-form.js';
+import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { changeSettings, setAuthKey } from './settings.js';
+
+/** The cluster as a whole: its daemons, its settings, and `evaluate`, which needs none of it. */
+export const CLUSTER_ROUTES: readonly Route[] = [
+  route('GET', '/info', showInfo),
+  route('GET', '/url', showUrl),
+  route('POST', '/url', postUrl),
+  route('POST', '/auth_key', postAuthKey, { versions: BOTH }),
+  // A stub in 2013 already; old clients ask for it.
+  route('GET', '/domain', async () => json({ domain: null }), { versions: ['v1.0'] }),
+  route('GET', '/hosts', showHosts),
+  // Every daemon reads its own file; the route stays for clients that list it.
+  route('GET', '/managers/configs', async () => json([]), { versions: BOTH }),
+  route('GET', '/managers/active', showManagers, { versions: BOTH }),
+  route('GET', '/managers/active/:manager', showManager, { versions: BOTH }),
+  route('POST', '/evaluate', postEvaluate),
+];
+
+/** The version of the HTTP interface, as 2013 numbered it. */
+const INTERFACE_VERSION = '1.1';
+
+export const DAEMON_ROUTES: readonly Route[] = [
+  route('GET', '/', async (_request, { version }) => json({ version: INTERFACE_VERSION, reactor: version }), {
+    versions: [],
+    open: true,
+  }),
+  // Only whether the process works: restarting it because the state is away would help nobody.
+  route('GET', '/healthz', async () => json({ ok: true }), { versions: [], open: true }),
+  route('GET', '/readyz', showReadiness, { versions: [], open: true }),
+  route('GET', '/metrics', showPrometheus, { versions: [] }),
+];
+
+// ----------------------------------------------------------------------------------------------------------------- daemon
+
+async function showReadiness(_request: RouteRequest, { health }: ApiContext): Promise<Reply> {
+  const { ok, problems } = health();
+  return { kind: 'json', status: ok ? 200 : 503, body: { ok, problems } };
+}
+
+async function showPrometheus(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { registry, refresh } = context.telemetry;
+  await refresh((await context.moment()).cluster);
+  return { kind: 'text', type: registry.contentType, body: await registry.metrics() };
+}
+
+// ---------------------------------------------------------------------------------------------------------------- cluster
+
+async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { cluster } = await context.moment();
+  const reports = [...(await context.store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
+  const active = reports.flatMap((report) => Object.values(report.endpoints)).reduce((sum, traffic) => sum + traffic.active, 0);
+  const endpoints: Record<string, number> = {};
+  for (const { value } of cluster.endpoints.values()) {
+    if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
+  }
+  const ready = [...cluster.instances.values()].filter((instance) => viewInstance(instance, cluster, 0).status === 'ready');
+  return json({ active, instances: ready.length, managers: cluster.hosts.size, endpoints });
+}
+
+function hostsOf(cluster: Cluster): readonly HostRecord[] {
+  return [...cluster.hosts.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function showHosts(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { cluster } = await context.moment();
+  const leader = cluster.leader?.value.host ?? null;
+  return json(
+    hostsOf(cluster).map((host) => {
+      const there = [...cluster.instances.values()].map(({ value }) => value).filter((instance) => instance.host === host.id);
+      const taking = there.filter((instance) => occupies(instance, cluster));
+      return {
+        ...host,
+        leader: host.id === leader,
+        usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
+        instances: taking.length,
+      };
+    }),
+  );
+}
+
+async function showManagers(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { cluster } = await context.moment();
+  return json(hostsOf(cluster).map((host) => host.id));
+}
+
+/** As 2013: one that is not alive is `null`, not an error. */
+async function showManager(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const id = managerName(request);
+  const { cluster } = await context.moment();
+  const host = cluster.hosts.get(id)?.value;
+  if (host === undefined) return json(null);
+  return json({
+    name: host.name,
+    keys: [],
+    loadbalancers: cluster.balancers.has(id) ? ['nginx'] : [],
+    clouds: host.dockerError === null ? ['docker'] : [],
+    leader: cluster.leader?.value.host === id,
+  });
+}
+
+// --------------------------------------------------------------------------------------------------------------- settings
+
+async function showUrl(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  return json({ url: (await context.moment()).settings.settings.url });
+}
+
+async function postUrl(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const given = readObject(request.body, ['url']).get('url');
+  if (given !== null && typeof given !== 'string') throw notAUrl(String(given));
+  const url = given === null || given === '' ? null : publicUrl(given);
+  await changeSettings(context.store, (settings) => (settings.url === url ? null : { ...settings, url }));
+  return json({ url });
+}
+
+const URL_LIMIT = 2_048;
+
+function publicUrl(text: string): string {
+  // The raw text first: the URL parser drops line breaks and tabs without a word.
+  const plain = text.length <= URL_LIMIT && /^https?:\/\/[^\s\p{Cc}@?#]+$/iu.test(text);
+  if (!plain || !URL.canParse(text)) throw notAUrl(text);
+  return text;
+}
+
+function notAUrl(text: string): ReactorError {
+  return new ReactorError('request_invalid', `url: expected http(s)://host[:port][/path], got ${quoted(text)}`);
+}
+
+async function postAuthKey(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const key = readObject(request.body, ['auth_key']).get('auth_key');
+  if (key !== null && typeof key !== 'string')
+    throw new ReactorError('request_invalid', 'auth_key: expected a string, or null to clear it');
+  const reason = key === null ? context.keyNeeded() : null;
+  if (reason !== null) throw new ReactorError('request_invalid', reason);
+  await setAuthKey(context.store, key);
+  context.log('info', key === null ? 'the API key was cleared' : 'the API key was changed');
+  return json({});
+}
+
+// --------------------------------------------------------------------------------------------------------------- evaluate
+
+/** Each line is worked out in this thread: a thousand take some tens of milliseconds. */
+const LINES_LIMIT = 1_000;
+
+/** One JSON object per line in, one answer per line out; changes nothing. The first bad line refuses all, by number. */
+async function postEvaluate(request: RouteRequest): Promise<Reply> {
+  const lines = readText(request.body, ['application/x-ndjson', 'application/json', 'text/plain'])
+    .split('\n')
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '');
+  if (lines.length > LINES_LIMIT) throw new ReactorError('too_large', `more than ${LINES_LIMIT} lines`);
+  const answers = lines.map(({ line, number }) => {
+    try {
+      return `${evaluateJson(line)}\n`;
+    } catch (error) {
+      if (!(error instanceof ReactorError)) throw error;
+      throw new ReactorError(error.code, `line ${number}: ${describeError(error)}`, { cause: error, details: { line: number } });
+    }
+  });
+  return { kind: 'text', type: 'application/x-ndjson', body: answers.join('') };
+}

@@ -1,0 +1,203 @@
+import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
+import {
+  type ConfigDocument,
+  type EndpointConfig,
+  type EndpointState,
+  type Json,
+  ReactorError,
+  TOPICS,
+  type TrafficReport,
+} from '@reactor/core';
+import type { ApiContext } from './context.js';
+import { instanceLists, instanceRows, metricsOf, newestDecision, rowOf, servingAddresses, statusOf } from './endpoint-views.js';
+import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
+import { endpointName, liveEndpoint } from './names.js';
+import { quoted } from './offending-value.js';
+import { readFlag, readObject } from './request-form.js';
+import { BOTH, type Body, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { maskSecrets, unmaskSecrets } from './secrets.js';
+
+/** Endpoints: their configuration, their state and what is known of them. */
+export const ENDPOINT_ROUTES: readonly Route[] = [
+  route('GET', '/endpoints', listEndpoints, { versions: BOTH, query: ['detail'] }),
+  route('GET', '/endpoints/:endpoint', showEndpoint, { versions: BOTH, query: ['format', 'secrets'] }),
+  route('PUT', '/endpoints/:endpoint', putEndpoint, { versions: BOTH }),
+  route('POST', '/endpoints/:endpoint', postEndpoint, { versions: BOTH }),
+  route('PATCH', '/endpoints/:endpoint', patchEndpoint),
+  route('DELETE', '/endpoints/:endpoint', deleteEndpoint, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/state', showState, { versions: BOTH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/ips', showIps, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'] }),
+  route('GET', '/endpoints/:endpoint/decision', showDecision),
+];
+
+// ---------------------------------------------------------------------------------------------------------- configuration
+
+async function listEndpoints({ query }: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { cluster } = await context.moment();
+  const live = [...cluster.endpoints.values()]
+    .filter(({ value }) => value.state !== 'REMOVED')
+    .sort((a, b) => (a.value.name < b.value.name ? -1 : 1));
+  if (!readFlag(query, 'detail')) return json(live.map(({ value }) => value.name));
+  const decisions = await context.store.latest(TOPICS.decisions);
+  return json(
+    live.map((endpoint) => {
+      const { name } = endpoint.value;
+      return rowOf(cluster, endpoint, newestDecision(cluster, name, decisions, TOPICS.decision(name)));
+    }),
+  );
+}
+
+async function showEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const format = request.query.get('format') ?? 'json';
+  if (format !== 'json' && format !== 'ini') {
+    throw new ReactorError('request_invalid', `format: expected json or ini, got ${quoted(format)}`);
+  }
+  const clear = readFlag(request.query, 'secrets');
+  const { endpoint } = await liveEndpoint(request, context);
+  const { document } = endpoint.value;
+  const shown = clear ? document : maskSecrets(document);
+  if (format === 'json') return json(shown, endpoint.revision);
+  return { kind: 'text', type: 'text/plain; charset=utf-8', body: writeIni(shown), revision: endpoint.revision };
+}
+
+async function putEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const name = endpointName(request);
+  const draft = draftReader(request.body);
+  const { revision, warnings } = await createEndpoint(context, name, draft(null));
+  return json({ warnings, revision }, revision);
+}
+
+async function postEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const name = endpointName(request);
+  const draft = draftReader(request.body);
+  const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: false, draft });
+  return json({ warnings, revision }, revision);
+}
+
+const INI_TYPES: readonly string[] = ['text/plain', 'application/x-ini', 'text/ini', 'text/x-ini'];
+
+/** Reads a configuration once; the answer makes a draft of it against what is stored. Empty is never "replace by nothing". */
+function draftReader({ bytes, type }: Body): (stored: ConfigDocument | null) => Draft {
+  if (type !== 'application/json' && !INI_TYPES.includes(type ?? '')) {
+    const got = type === null ? 'none' : quoted(type);
+    throw new ReactorError('media_type', `Content-Type: expected text/plain, application/x-ini or application/json, got ${got}`);
+  }
+  if (type === 'application/json') refuseOtherThanJson(bytes);
+  const read = readDocument(bytes);
+  if (isBlank(bytes)) throw new ReactorError('config_syntax', "empty config; use 'remove' to delete");
+  return (stored) => {
+    const document = unmaskSecrets(read.document, stored);
+    // Where a value was put back the text no longer says what the document does, so it has no columns to point at.
+    const same = JSON.stringify(document) === JSON.stringify(read.document);
+    const { config, warnings } = same ? resolveEndpoint(read.document, read.places) : resolveEndpoint(document);
+    return { document, config, warnings: [...read.warnings, ...warnings].map((warning) => warning.message) };
+  };
+}
+
+/** INI, or the empty string of a 2013 client that read nothing from its input. */
+function isBlank(bytes: Buffer): boolean {
+  return /^(\ufeff)?\s*("\s*")?\s*$/.test(bytes.toString('utf8').slice(0, 1_024)) && bytes.length <= 1_024;
+}
+
+/** The reader tells INI and JSON apart by how they begin; here the sender has said which it is. */
+function refuseOtherThanJson(bytes: Buffer): void {
+  const opening = /\S/.exec(bytes.toString('utf8'))?.[0] ?? '{';
+  if (opening === '{' || opening === '"') return;
+  throw new ReactorError('config_syntax', 'expected a JSON object, or a JSON string that holds INI');
+}
+
+async function patchEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const name = endpointName(request);
+  const fields = readObject(request.body, ['section', 'key', 'value']);
+  const [section, key, value] = [fields.get('section'), fields.get('key'), fields.get('value')];
+  if (typeof section !== 'string' || typeof key !== 'string' || (typeof value !== 'string' && value !== null)) {
+    throw new ReactorError(
+      'request_invalid',
+      'section and key: expected strings; value: expected a string, or null to unset the key',
+    );
+  }
+  const draft = (stored: ConfigDocument): Draft => {
+    const changed = value === null ? withoutValue(stored, section, key) : setValue(stored, section, key, value);
+    const document = unmaskSecrets(changed, stored);
+    const { config, warnings } = resolveEndpoint(document);
+    return { document, config, warnings: warnings.map((warning) => warning.message) };
+  };
+  const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: true, draft });
+  return json({ warnings, revision }, revision);
+}
+
+function withoutValue(document: ConfigDocument, section: string, key: string): ConfigDocument {
+  const name = key.toLowerCase();
+  const sections = Object.entries(document).map(([each, values]) => {
+    if (each !== section) return [each, values] as const;
+    return [each, Object.fromEntries(Object.entries(values).filter(([other]) => other !== name))] as const;
+  });
+  return Object.fromEntries(sections);
+}
+
+async function deleteEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  await removeEndpoint(context, endpointName(request), request.ifMatch);
+  return json({});
+}
+
+// ------------------------------------------------------------------------------------------------------------------ state
+
+const ACTIONS: ReadonlyMap<string, Exclude<EndpointState, 'REMOVED'>> = new Map([
+  ['start', 'RUNNING'],
+  ['stop', 'STOPPED'],
+  ['pause', 'PAUSED'],
+]);
+
+async function postState(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const name = endpointName(request);
+  const action = readObject(request.body, ['action']).get('action');
+  const state = typeof action === 'string' ? ACTIONS.get(action.toLowerCase()) : undefined;
+  if (state === undefined) {
+    throw new ReactorError('request_invalid', `action: expected start, stop or pause, got ${quoted(String(action))}`);
+  }
+  const { revision } = await setState(context, name, state, request.ifMatch);
+  return json({ state, revision }, revision);
+}
+
+async function showState(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, endpoint, cluster } = await liveEndpoint(request, context);
+  const decision = newestDecision(cluster, name, await context.store.latest(TOPICS.decision(name)), TOPICS.decision(name));
+  return json(statusOf(cluster, endpoint, usableConfig(endpoint.value.document), decision), endpoint.revision);
+}
+
+/** Null when the stored configuration is not one this version accepts: what is known besides is shown all the same. */
+function usableConfig(document: ConfigDocument): EndpointConfig | null {
+  try {
+    return resolveEndpoint(document).config;
+  } catch (error) {
+    if (error instanceof ReactorError) return null;
+    throw error;
+  }
+}
+
+async function showIps(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, cluster } = await liveEndpoint(request, context);
+  return json(servingAddresses(cluster, name));
+}
+
+async function showInstances(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const detail = readFlag(request.query, 'detail');
+  const { name, cluster } = await liveEndpoint(request, context);
+  return json(detail ? instanceRows(cluster, name) : instanceLists(cluster, name));
+}
+
+async function showMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, endpoint, cluster } = await liveEndpoint(request, context);
+  const { config } = resolveEndpoint(endpoint.value.document);
+  const reports = [...(await context.store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
+  return json(metricsOf(cluster, name, config, reports, context.now()));
+}
+
+async function showDecision(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, cluster } = await liveEndpoint(request, context);
+  const published: ReadonlyMap<string, Json> = await context.store.latest(TOPICS.decision(name));
+  return json(newestDecision(cluster, name, published, TOPICS.decision(name)));
+}

@@ -1,0 +1,163 @@
+import {
+  type At,
+  type Cluster,
+  type DecisionReport,
+  type EndpointConfig,
+  type EndpointRecord,
+  type InstanceView,
+  type InstanceWord,
+  instanceWord,
+  type Json,
+  measure,
+  type TrafficReport,
+  viewInstance,
+} from '@reactor/core';
+
+/** What the API shows of an endpoint, worked out from the cluster state of one moment. Pure. */
+
+const WORDS: readonly InstanceWord[] = ['starting', 'ready', 'unhealthy', 'dead', 'unknown', 'draining', 'errored', 'stopping'];
+
+/** All instances that carry the endpoint's name, oldest first; those of a removed namesake too, as long as they exist. */
+export function instancesOf(cluster: Cluster, endpoint: string): readonly InstanceView[] {
+  return (cluster.instancesOf.get(endpoint) ?? [])
+    .map((instance) => viewInstance(instance, cluster, 0))
+    .sort((a, b) => a.record.createdAtMs - b.record.createdAtMs || (a.record.id < b.record.id ? -1 : 1));
+}
+
+const addressOf = (view: InstanceView): string | null => {
+  const address = view.report?.address ?? null;
+  if (address === null) return null;
+  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+};
+
+/** Instances that requests go to. */
+const serves = (view: InstanceView): boolean => view.record.phase === 'run' && view.status === 'ready';
+
+/** `ip:port` of the instances that serve; static ones are not instances. */
+export function servingAddresses(cluster: Cluster, endpoint: string): readonly string[] {
+  return instancesOf(cluster, endpoint)
+    .filter(serves)
+    .map(addressOf)
+    .filter((address) => address !== null);
+}
+
+export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, config: EndpointConfig | null, decision: Json): object {
+  const { name, state } = endpoint.value;
+  const counts = new Map(WORDS.map((word) => [word, 0]));
+  for (const view of instancesOf(cluster, name)) {
+    const word = instanceWord(view.record, view.status);
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  const fixed = (config?.staticInstances ?? []).map(({ host, port }) => `${host}:${port}`);
+  const setAside = [...cluster.balancers.values()]
+    .filter(({ value }) => Object.hasOwn(value.setAside, name))
+    .map(({ value }) => [value.host, value.setAside[name]] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    state,
+    active: [...servingAddresses(cluster, name), ...fixed],
+    manager: cluster.leader?.value.host ?? null,
+    target: targetOf(decision),
+    instances: Object.fromEntries(counts),
+    setAside: Object.fromEntries(setAside),
+  };
+}
+
+export function rowOf(cluster: Cluster, endpoint: At<EndpointRecord>, decision: Json): object {
+  const { name, state, document, changedAtMs } = endpoint.value;
+  const meant = instancesOf(cluster, name).filter((view) => view.record.phase === 'run');
+  return {
+    name,
+    state,
+    url: document['endpoint']?.['url'] ?? null,
+    instances: meant.length,
+    ready: meant.filter(serves).length,
+    target: targetOf(decision),
+    revision: endpoint.revision,
+    changedAtMs,
+  };
+}
+
+/** Ids by state in the words of 2013: retired but alive, failed, being stopped. */
+export function instanceLists(cluster: Cluster, endpoint: string): object {
+  const lists: Record<'active' | 'decommissioned' | 'errored' | 'discarded', string[]> = {
+    active: [],
+    decommissioned: [],
+    errored: [],
+    discarded: [],
+  };
+  for (const { record } of instancesOf(cluster, endpoint)) {
+    if (record.phase === 'run') lists.active.push(record.id);
+    else if (record.phase === 'remove') lists.discarded.push(record.id);
+    else lists[record.errored ? 'errored' : 'decommissioned'].push(record.id);
+  }
+  return lists;
+}
+
+export function instanceRows(cluster: Cluster, endpoint: string): readonly object[] {
+  return instancesOf(cluster, endpoint).map((view) => ({
+    id: view.record.id,
+    endpoint,
+    host: view.record.host,
+    state: instanceWord(view.record, view.status),
+    phase: view.record.phase,
+    address: addressOf(view),
+    createdAtMs: view.record.createdAtMs,
+    readyAtMs: view.report?.readyAtMs ?? null,
+    slots: view.record.slots,
+    error: view.report?.error ?? null,
+  }));
+}
+
+/** The newest of what was published and what is remembered; null before the first decision. */
+export function newestDecision(cluster: Cluster, endpoint: string, published: ReadonlyMap<string, Json>, topic: string): Json {
+  const live = published.get(topic) ?? null;
+  const history = cluster.histories.get(endpoint)?.value ?? null;
+  const kept = memberOf(history, 'decision');
+  return timeOf(kept) > timeOf(live) ? kept : live;
+}
+
+const timeOf = (decision: Json): number => {
+  const atMs = memberOf(decision, 'atMs' satisfies keyof DecisionReport);
+  return typeof atMs === 'number' ? atMs : Number.NEGATIVE_INFINITY;
+};
+
+export function targetOf(decision: Json): number | null {
+  const target = memberOf(memberOf(decision, 'record' satisfies keyof DecisionReport), 'target');
+  return typeof target === 'number' ? target : null;
+}
+
+function memberOf(value: Json, name: string): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return null;
+  return (value as { readonly [key: string]: Json })[name] ?? null;
+}
+
+/** Times and shares say something only about requests that were made. */
+const NEED_REQUESTS = ['rate', 'bytes', 'response', 'errors', 'p50', 'p90', 'p95', 'p99'] as const;
+
+/**
+ * The averages per instance that 2013 answered: loads divided by the instances that serve, times as they are. An endpoint
+ * without a request in its window has nothing to average but its open connections.
+ */
+export function metricsOf(
+  cluster: Cluster,
+  endpoint: string,
+  config: EndpointConfig,
+  reports: readonly TrafficReport[],
+  nowMs: number,
+): Readonly<Record<string, number>> {
+  const serving = servingAddresses(cluster, endpoint).length + config.staticInstances.length;
+  const { metrics, requests } = measure(reports, endpoint, {
+    nowMs,
+    windowMs: config.scaling.windowMs,
+    expectedSources: cluster.balancers.size,
+    instances: serving,
+  });
+  const shown = ['active', ...(requests > 0 ? NEED_REQUESTS : [])];
+  const averages = shown.flatMap((name) => {
+    const reading = metrics[name];
+    if (reading === undefined) return name === 'active' ? [[name, 0] as const] : [];
+    return [[name, reading.kind === 'total' ? reading.value / Math.max(1, serving) : reading.value] as const];
+  });
+  return Object.fromEntries(averages);
+}

@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { ReactorError } from '@reactor/core';
+import { createAttempts } from './attempts.js';
+import { createKeyCheck, type KeyHash } from './auth-key.js';
+import type { Settings, StoredSettings } from './settings.js';
+
+/**
+ * Who may ask. With a key set: whoever sends it. Without one: whoever reaches the port directly, so three things are
+ * refused that let others in through a browser or a proxy on this machine:
+ *  1. a Host header naming another machine (DNS rebinding),
+ *  2. an Origin that is not this API (a page of another site), key or not,
+ *  3. a request that a proxy passed on, because its sender is not the peer.
+ * When the settings cannot be read nobody is let in.
+ */
+export interface Gate {
+  /** Resolves when the request may go on; throws `unauthorized`, `too_many_attempts`, `misdirected` or `state_*`. */
+  admit(request: IncomingMessage): Promise<void>;
+}
+
+/** Hashes in flight, each 32 MiB; more keys to check than that wait in nobody's queue but are told to come back. */
+const HASHES_AT_ONCE = 4;
+const PROXY_HEADERS = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'] as const;
+
+export function createGate(options: { readonly settings: () => Promise<StoredSettings>; readonly now: () => number }): Gate {
+  const attempts = createAttempts();
+  const check = createKeyCheck();
+  let hashing = 0;
+
+  const checkKey = async (key: string, stored: KeyHash, address: string): Promise<void> => {
+    if (check.remembered(key, stored)) return;
+    const waitMs = attempts.take(address, options.now());
+    if (waitMs > 0) throw tooMany(waitMs);
+    if (hashing >= HASHES_AT_ONCE) {
+      attempts.giveBack(address);
+      throw tooMany(1_000);
+    }
+    hashing++;
+    try {
+      if (!(await check.verify(key, stored))) throw unauthorized();
+      attempts.giveBack(address);
+    } finally {
+      hashing--;
+    }
+  };
+
+  return {
+    async admit(request) {
+      const { settings } = await options.settings();
+      if (settings.auth === null) {
+        checkHost(request, settings);
+        checkDirect(request);
+        return;
+      }
+      const key = presentedKey(request);
+      if (key === null) throw unauthorized();
+      await checkKey(key, settings.auth, request.socket.remoteAddress ?? '');
+    },
+  };
+}
+
+/** Always the same words: a hint which part was wrong would help only a guesser. */
+export function unauthorized(): ReactorError {
+  return new ReactorError('unauthorized', 'the key is missing or wrong; send it as the X-Auth-Key header');
+}
+
+function tooMany(waitMs: number): ReactorError {
+  const seconds = Math.ceil(waitMs / 1_000);
+  return new ReactorError('too_many_attempts', `too many keys tried from this address; try again in ${seconds} s`, {
+    details: { retryAfterSeconds: seconds },
+  });
+}
+
+/** The key of `X-Auth-Key` or `Authorization: Bearer`; null without one, and when there are several. */
+function presentedKey(request: IncomingMessage): string | null {
+  const headers = request.headersDistinct;
+  const keys = headers['x-auth-key'] ?? [];
+  const bearers = headers['authorization'] ?? [];
+  if (keys.length + bearers.length !== 1) return null;
+  if (keys[0] !== undefined) return keys[0] === '' ? null : keys[0];
+  const bearer = /^Bearer +(.+)$/i.exec(bearers[0] ?? '');
+  return bearer?.[1] ?? null;
+}
+
+/** The host name of a Host header, without port and brackets, in lower case. */
+function hostName(header: string): string {
+  return header
+    .replace(/:\d*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+}
+
+function checkHost(request: IncomingMessage, settings: Settings): void {
+  const name = hostName(request.headers.host ?? '');
+  if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return;
+  if (settings.url !== null && new URL(settings.url).hostname.toLowerCase() === name) return;
+  throw new ReactorError(
+    'misdirected',
+    "while no key is set, the Host header must be an address, localhost or the host of 'reactor url'",
+  );
+}
+
+function checkDirect(request: IncomingMessage): void {
+  if (!PROXY_HEADERS.some((header) => request.headers[header] !== undefined)) return;
+  throw new ReactorError(
+    'unauthorized',
+    "while no key is set, requests through a proxy are refused; set one with 'reactor passwd'",
+  );
+}
+
+const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+
+/** Refuses what a page of another site sends; programs send neither of these headers. */
+export function checkOrigin(request: IncomingMessage): void {
+  const origin = request.headers.origin;
+  const host = request.headers.host ?? '';
+  const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+  const site = request.headers['sec-fetch-site'];
+  const crossSite = site !== undefined && site !== 'same-origin' && site !== 'none';
+  if (own && (!crossSite || SAFE_METHODS.includes(request.method ?? ''))) return;
+  throw new ReactorError('foreign_origin', 'requests from pages of another site are refused');
+}

@@ -1,0 +1,42 @@
+import { parseEndpointName } from '@reactor/config';
+import { type At, type Cluster, type EndpointRecord, ReactorError } from '@reactor/core';
+import type { ApiContext } from './context.js';
+import { quoted } from './offending-value.js';
+import type { RouteRequest } from './route.js';
+
+/** The endpoint name of the path; `request_invalid` unless it is one. */
+export function endpointName(request: RouteRequest): string {
+  const result = parseEndpointName(request.params['endpoint'] ?? '');
+  if (!result.ok) throw new ReactorError('request_invalid', `endpoint ${result.fault.message}`);
+  return result.value;
+}
+
+/** Host ids and manager names follow one form; anything else cannot be one. */
+const MANAGER_FORM = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+export function managerName(request: RouteRequest): string {
+  const name = request.params['manager'] ?? '';
+  if (!MANAGER_FORM.test(name)) {
+    throw new ReactorError('request_invalid', `${quoted(name)} is not a manager: expected up to 128 of a-z A-Z 0-9 . _ : -`);
+  }
+  return name;
+}
+
+export interface LiveEndpoint {
+  readonly name: string;
+  readonly endpoint: At<EndpointRecord>;
+  readonly cluster: Cluster;
+}
+
+/** The endpoint of the path as the cluster state has it now; `not_found` when there is none or it was removed. */
+export async function liveEndpoint(request: RouteRequest, context: ApiContext): Promise<LiveEndpoint> {
+  const name = endpointName(request);
+  const { cluster } = await context.moment();
+  const endpoint = cluster.endpoints.get(name);
+  if (endpoint === undefined || endpoint.value.state === 'REMOVED') throw noEndpoint(name);
+  return { name, endpoint, cluster };
+}
+
+export function noEndpoint(name: string): ReactorError {
+  return new ReactorError('not_found', `no endpoint ${quoted(name)}`);
+}

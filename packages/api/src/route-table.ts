@@ -1,0 +1,23 @@
+import { CLUSTER_ROUTES, DAEMON_ROUTES } from './cluster-routes.js';
+import { ENDPOINT_ROUTES } from './endpoint-routes.js';
+import { LOG_ROUTES } from './event-log.js';
+import type { Method, Route } from './route.js';
+
+const TABLE: readonly Route[] = [...DAEMON_ROUTES, ...CLUSTER_ROUTES, ...ENDPOINT_ROUTES, ...LOG_ROUTES];
+
+/** Every path the API answers, with its routes by method. */
+export const PATHS: ReadonlyMap<string, ReadonlyMap<Method, Route>> = pathsOf(TABLE);
+
+function pathsOf(table: readonly Route[]): ReadonlyMap<string, ReadonlyMap<Method, Route>> {
+  const paths = new Map<string, Map<Method, Route>>();
+  for (const route of table) {
+    const prefixes = route.versions.length === 0 ? [''] : route.versions.map((version) => `/${version}`);
+    for (const prefix of prefixes) {
+      const path = `${prefix}${route.path}`;
+      const methods = paths.get(path) ?? new Map<Method, Route>();
+      for (const method of route.methods) methods.set(method, route);
+      paths.set(path, methods);
+    }
+  }
+  return paths;
+}

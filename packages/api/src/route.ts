@@ -1,0 +1,65 @@
+import type { ApiContext } from './context.js';
+
+/** What a handler is given: everything already read, bounded and checked for form; it answers a value and sends nothing itself. */
+export interface RouteRequest {
+  /** Path parameters, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Only the parameters the route lists, each at most once. */
+  readonly query: ReadonlyMap<string, string>;
+  readonly body: Body;
+  /** The revision If-Match asks for; null without the header or with `*`. */
+  readonly ifMatch: number | null;
+  /** Aborts when the client goes away or the server closes. */
+  readonly signal: AbortSignal;
+}
+
+export interface Body {
+  readonly bytes: Buffer;
+  /** The media type in lower case without parameters; null when the header is absent. */
+  readonly type: string | null;
+}
+
+export type Reply =
+  | { readonly kind: 'json'; readonly status?: number; readonly body: unknown; readonly revision?: number }
+  | { readonly kind: 'text'; readonly type: string; readonly body: string; readonly revision?: number }
+  | { readonly kind: 'lines'; readonly lines: AsyncIterable<string> };
+
+export const json = (body: unknown, revision?: number): Reply => ({
+  kind: 'json',
+  body,
+  ...(revision === undefined ? {} : { revision }),
+});
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+export type ApiVersion = 'v1.0' | 'v1.1';
+
+export interface Route {
+  readonly methods: readonly Method[];
+  /** Below the version prefix; `:name` is a parameter. */
+  readonly path: string;
+  /** Under which prefixes it answers; none is the bare path. */
+  readonly versions: readonly ApiVersion[];
+  /** Open routes answer without a key and tell nothing about the cluster's contents. */
+  readonly open: boolean;
+  /** Query parameters it takes; any other one is refused by name. */
+  readonly query: readonly string[];
+  readonly answer: (request: RouteRequest, context: ApiContext) => Promise<Reply>;
+}
+
+/** In 2013 too. */
+export const BOTH: readonly ApiVersion[] = ['v1.0', 'v1.1'];
+export const NEW: readonly ApiVersion[] = ['v1.1'];
+
+type Options = { readonly versions?: readonly ApiVersion[]; readonly query?: readonly string[]; readonly open?: boolean };
+
+/** One row of the route table; under /v1.1 only and for the key's holder unless the options say otherwise. */
+export function route(methods: Method | readonly Method[], path: string, answer: Route['answer'], options: Options = {}): Route {
+  return {
+    methods: typeof methods === 'string' ? [methods] : methods,
+    path,
+    versions: options.versions ?? NEW,
+    open: options.open ?? false,
+    query: options.query ?? [],
+    answer,
+  };
+}

@@ -1,0 +1,81 @@
+import { resolveEndpoint } from '@reactor/config';
+import { type At, type Cluster, type EndpointConfig, type EndpointRecord, ReactorError } from '@reactor/core';
+import { quoted } from './offending-value.js';
+
+/**
+ * Endpoints may share a URL: their backends are then served together. They cannot disagree on how it is served, because
+ * a load balancer has one listener for it; the second to come is refused and told the name of the first.
+ */
+
+/** Where an endpoint is served and the settings that all endpoints there have to share. */
+interface Claim {
+  readonly place: string;
+  readonly terms: string;
+  readonly url: string;
+}
+
+function claimOf(config: EndpointConfig): Claim | null {
+  const { url, loadBalancer, nginx } = config;
+  if (url === null || loadBalancer === null) return null;
+  return {
+    place: JSON.stringify([url.host, url.port, url.path]),
+    terms: JSON.stringify([url.scheme, loadBalancer, nginx.ssl, nginx.sslCertificate, nginx.sslKey]),
+    url: `${url.scheme}://${url.host ?? ''}:${url.port}${url.path}`,
+  };
+}
+
+function storedClaim(record: EndpointRecord): Claim | null {
+  if (record.state === 'REMOVED') return null;
+  try {
+    return claimOf(resolveEndpoint(record.document).config);
+  } catch (error) {
+    // Stored by a version with other rules: it is not served, so it holds no URL.
+    if (error instanceof ReactorError) return null;
+    throw error;
+  }
+}
+
+export interface ClaimChecker {
+  /** Whether the configuration takes a URL that the current record does not hold. Throws `exists` when another one's settings differ. */
+  check(name: string, config: EndpointConfig, current: EndpointRecord | null, cluster: Cluster): boolean;
+}
+
+export function createClaimChecker(): ClaimChecker {
+  // Resolving every stored configuration at every write would make the write slow in a large cluster.
+  let known = new Map<string, Claim | null>();
+
+  const claims = (cluster: Cluster): Map<string, Claim | null> => {
+    const fresh = new Map<string, Claim | null>();
+    for (const [name, { value, revision }] of cluster.endpoints) {
+      const key = versionKey(name, revision);
+      fresh.set(key, known.has(key) ? (known.get(key) ?? null) : storedClaim(value));
+    }
+    known = fresh;
+    return fresh;
+  };
+
+  return {
+    check(name, config, current, cluster) {
+      const claim = claimOf(config);
+      if (claim === null) return false;
+      const held = current === null ? null : storedClaim(current);
+      if (held !== null && held.place === claim.place && held.terms === claim.terms) return false;
+      const all = claims(cluster);
+      const others = [...cluster.endpoints].filter(([other]) => other !== name).sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [other, entry] of others) refuseOther(claim, other, entry, all);
+      return true;
+    },
+  };
+}
+
+const versionKey = (name: string, revision: number): string => `${name}@${revision}`;
+
+function refuseOther(claim: Claim, other: string, entry: At<EndpointRecord>, all: ReadonlyMap<string, Claim | null>): void {
+  const held = all.get(versionKey(other, entry.revision)) ?? null;
+  if (held === null || held.place !== claim.place || held.terms === claim.terms) return;
+  throw new ReactorError(
+    'exists',
+    `${claim.url} is served by endpoint ${quoted(other)} with another loadbalancer or ssl setting; use the same or another url`,
+    { details: { endpoint: other } },
+  );
+}

@@ -1,0 +1,22 @@
+import { type Client, createClient } from '@reactor/client';
+import type { CommandLine } from './command-line.js';
+import type { Io } from './io.js';
+import type { Output } from './output.js';
+import { authKey } from './password.js';
+import { UsageError } from './usage-error.js';
+
+/** The daemon answers within this, or something is wrong that waiting does not mend. */
+const DEFAULT_TIMEOUT_S = 10;
+/** A day; timers of Node overflow at 24.8 days and then fire at once. */
+const MAX_TIMEOUT_S = 86_400;
+
+/** A client for the daemon that the options and the environment name; UsageError when they contradict themselves. */
+export async function connect(line: CommandLine, io: Io, output: Output): Promise<Client> {
+  const timeoutS = line.options.timeout ?? DEFAULT_TIMEOUT_S;
+  if (timeoutS <= 0 || timeoutS > MAX_TIMEOUT_S)
+    throw new UsageError(`--timeout: expected more than 0 and at most ${MAX_TIMEOUT_S} seconds`);
+  const key = await authKey(line, io, output);
+  return createClient({ api: line.options.api ?? DEFAULT_API, key, timeoutMs: timeoutS * 1000 });
+}
+
+const DEFAULT_API = 'http://localhost:8080';

@@ -1,0 +1,52 @@
+/**
+ * Every option, once: the parser, the environment (`REACTOR_<NAME>`), the help and the completion read this table.
+ * `verbs` null means that every verb takes it.
+ */
+export interface OptionSpec {
+  readonly kind: 'text' | 'flag' | 'number';
+  readonly alias?: string;
+  /** What a value is called in the help. */
+  readonly value?: string;
+  readonly verbs: readonly string[] | null;
+  readonly about: string;
+}
+
+const LOG_VERBS = ['log', 'watch'];
+
+export const OPTIONS = {
+  api: { kind: 'text', alias: 'a', value: 'URL', verbs: null, about: 'the daemon to ask; host or host:port will do' },
+  password: { kind: 'text', value: 'KEY', verbs: null, about: 'the auth key (visible to other users: prefer the next two)' },
+  askpass: { kind: 'flag', verbs: null, about: 'ask for the auth key at the terminal' },
+  'password-file': { kind: 'text', value: 'FILE', verbs: null, about: 'read the auth key from a file' },
+  json: { kind: 'flag', verbs: null, about: 'print JSON' },
+  color: { kind: 'flag', verbs: null, about: 'no colours, also on a terminal' },
+  timeout: { kind: 'number', value: 'SECONDS', verbs: null, about: 'how long to wait for an answer (default 10)' },
+  debug: { kind: 'flag', verbs: null, about: 'on failure print the stack as well' },
+  help: { kind: 'flag', alias: 'h', verbs: null, about: 'explain the verb' },
+  version: { kind: 'flag', verbs: null, about: 'print the version' },
+  watch_delay: { kind: 'number', value: 'SECONDS', verbs: null, about: 'accepted as in 2013; lines now come as they happen' },
+  update: { kind: 'flag', alias: 'u', verbs: ['manage'], about: 'merge into the stored configuration instead of replacing it' },
+  ini: { kind: 'flag', verbs: ['show'], about: 'print the configuration as INI, ready to edit' },
+  secrets: { kind: 'flag', verbs: ['show', 'get'], about: 'print keys and passwords instead of ***' },
+  python: { kind: 'flag', verbs: ['get-metrics'], about: 'print the Python 2 form of 2013' },
+  limit: { kind: 'number', value: 'N', verbs: LOG_VERBS, about: 'at most the newest N lines' },
+  since: { kind: 'number', value: 'SECONDS', verbs: LOG_VERBS, about: 'only what happened after this Unix time' },
+  clock: { kind: 'flag', verbs: LOG_VERBS, about: 'local date and time instead of Unix seconds' },
+  long: { kind: 'flag', alias: 'l', verbs: ['list'], about: 'a table with state, instances and URL' },
+  clear: { kind: 'flag', verbs: ['passwd'], about: 'remove the auth key: everyone is let in' },
+  server: { kind: 'flag', verbs: ['version'], about: "also ask for the daemon's version" },
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** What was given, on the command line or in the environment; absent is undefined. */
+export type Options = { readonly [Name in OptionName]: OptionValue<(typeof OPTIONS)[Name]['kind']> | undefined };
+
+type OptionValue<Kind extends OptionSpec['kind']> = Kind extends 'flag' ? boolean : Kind extends 'number' ? number : string;
+
+export const optionSpec = (name: OptionName): OptionSpec => OPTIONS[name];
+
+/** `--watch-delay` is what a newcomer types; `watch_delay` is the name of 2013. */
+export const OPTION_SYNONYMS: Readonly<Record<string, OptionName>> = { 'watch-delay': 'watch_delay' };

@@ -1,0 +1,114 @@
+import type { DecisionRecord, DecisionReport, Measurement, RangeRecord, RuleRecord, Step } from '@reactor/core';
+import { duration } from './age.js';
+import { clockTime } from './log-line.js';
+import { metricValue } from './metric-value.js';
+import { printable } from './printable.js';
+import { table } from './table.js';
+
+/**
+ * The last decision, to be read from top to bottom by somebody who was just woken up: the sentence, then the numbers it
+ * came from in the order in which they were used. Whoever stops reading early has read what matters most.
+ */
+export function decisionText(report: DecisionReport, nowMs: number): readonly string[] {
+  const { record } = report;
+  const age = duration(nowMs - report.atMs);
+  const facts = `Decided ${age} ago (${clockTime(report.atMs)}) by leader epoch ${record.epoch}; ${record.endpoint} is ${record.state}.`;
+  return [
+    printable(`${record.endpoint}: ${record.sentence}`),
+    printable(facts),
+    ...section('Measured', measured(record)),
+    ...section('Rules', rules(record)),
+    ...section('Limits', limits(record)),
+    ...section(
+      'Because',
+      record.reasons.map((reason) => printable(reason)),
+    ),
+    ...section('Steps', report.steps.length === 0 ? ['none'] : table(null, report.steps.map(stepRow))),
+  ];
+}
+
+const section = (title: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+
+function measured(record: DecisionRecord): readonly string[] {
+  const { stable, burst } = record.inputs;
+  // The short window is only looked at when it changed something; otherwise it would be one more thing to read.
+  const rows = [...readings(stable, record.scaling.windowMs), ...(record.burst === null ? [] : readings(burst, BURST_MS))];
+  const missing = [...new Set(record.rules.filter((rule) => rule.value === null).map((rule) => rule.metric))];
+  const gaps = missing.map((metric) => [metric, 'no data', '', '', '']);
+  if (rows.length + gaps.length === 0) return ['nothing: no source has reported'];
+  return table(['METRIC', 'VALUE', 'WINDOW', 'AGE', 'SOURCES'], [...rows, ...gaps]);
+}
+
+/** The burst window's length is a constant of the decision; the record holds what it saw, not how long it is. */
+const BURST_MS = 2000;
+
+function readings(measurement: Measurement, windowMs: number): readonly (readonly string[])[] {
+  return Object.keys(measurement.metrics)
+    .sort()
+    .flatMap((metric) => {
+      const reading = measurement.metrics[metric];
+      if (reading === undefined) return [];
+      const { reported, expected } = reading.sources;
+      const value = `${metricValue(metric, reading.value)}${reading.kind === 'total' ? ' in all' : ''}`;
+      return [[metric, value, `last ${duration(windowMs)}`, duration(reading.ageMs), `${reported} of ${expected}`]];
+    });
+}
+
+function rules(record: DecisionRecord): readonly string[] {
+  if (record.rules.length === 0) return ['none: the count stays within its bounds'];
+  const numbered = [...ruleRows(record.rules, record, ''), ...ruleRows(record.burst?.rules ?? [], record, ' (burst)')];
+  return table(['RULE', 'VALUE', 'EACH NOW', 'ALLOWS'], numbered);
+}
+
+function ruleRows(list: readonly RuleRecord[], record: DecisionRecord, suffix: string): readonly (readonly string[])[] {
+  return list.map((rule, index) => {
+    const name = `${index + 1}. ${rule.text}${suffix}`;
+    if (rule.value === null || rule.range === null) return [name, 'no data', '', 'skipped'];
+    const divided = rule.kind === 'total' && record.instances > 0;
+    const each = divided ? metricValue(rule.metric, rule.value / record.instances) : '';
+    return [name, metricValue(rule.metric, rule.value), each, rangeText(rule.range)];
+  });
+}
+
+function limits(record: DecisionRecord): readonly string[] {
+  const { ranges, scaling, instances } = record;
+  const rows: (readonly string[])[] = [
+    ['rules', 'any', rangeText(ranges.rules)],
+    [`min ${scaling.minInstances}, max ${scaling.maxInstances}`, rangeText(ranges.rules), rangeText(ranges.bounds)],
+  ];
+  const after = String(instances + record.step);
+  if (record.state !== 'RUNNING') rows.push([record.state, rangeText(ranges.bounds), after]);
+  else {
+    // A hold that the delay did not know of yet shows in its own row.
+    const picked = String(Math.min(record.recommended, ranges.delay));
+    rows.push([record.burst === null ? `picked at ${instances}` : 'burst', rangeText(ranges.bounds), picked]);
+    rows.push([`scale-down delay ${duration(scaling.scaleDownDelayMs)}`, picked, String(ranges.delay)]);
+    rows.push([`at most ${scaling.rampLimit} a round`, String(ranges.delay), String(ranges.ramp)]);
+    rows.push(['missing data', String(ranges.ramp), String(ranges.missing)]);
+  }
+  return table(['LIMIT', 'BEFORE', 'AFTER'], rows);
+}
+
+function rangeText([lo, hi]: RangeRecord): string {
+  if (hi === null) return lo === 0 ? 'any' : `${lo} or more`;
+  if (lo === hi) return String(lo);
+  return lo === 0 ? `at most ${hi}` : `${lo} to ${hi}`;
+}
+
+function stepRow(step: Step): readonly string[] {
+  switch (step.kind) {
+    case 'start':
+      return ['start', step.instance, `on ${step.host}`, step.why];
+    case 'recommission':
+      return ['take back', step.instance, `on ${step.host}`, 'it was draining'];
+    case 'retire':
+      return [step.errored ? 'retire (errored)' : 'drain', step.instance, `on ${step.host}`, step.why];
+    case 'remove':
+      return ['remove', step.instance, `on ${step.host}`, step.why];
+    case 'forget':
+      return ['forget', step.instance, '', 'its container is gone'];
+    case 'wait':
+      return ['wait', step.instance ?? '', '', `for ${step.on}`];
+  }
+}

@@ -1,0 +1,264 @@
+import { EXAMPLE_CONFIG } from './help-example.js';
+import type { Verb } from './verb.js';
+
+const endpoints = () => import('./verbs/endpoint-verbs.js');
+const configuration = () => import('./verbs/configuration-verbs.js');
+const documents = () => import('./verbs/document-verbs.js');
+const running = () => import('./verbs/run-verbs.js');
+const reasons = () => import('./verbs/why-verbs.js');
+const following = () => import('./verbs/log-verbs.js');
+const cluster = () => import('./verbs/cluster-verbs.js');
+const shell = () => import('./completion.js');
+
+/** Every verb, in the order of the help. Each loads its own file only when it is called. */
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'manage',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'create the endpoint, or replace its configuration',
+    more: [
+      'Reads a configuration from standard input. A new endpoint is PAUSED until `reactor start`. Of an existing one only',
+      'the configuration changes: its state and its instances stay, and changed containers are replaced one by one.',
+      'With --update the given keys are merged into what is stored.',
+      '',
+      ...EXAMPLE_CONFIG,
+    ],
+    load: async () => (await configuration()).manage,
+  },
+  {
+    name: 'create',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'create the endpoint; fails when it exists',
+    more: ['Reads a configuration from standard input.', '', ...EXAMPLE_CONFIG],
+    load: async () => (await configuration()).create,
+  },
+  {
+    name: 'update',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'replace the configuration; fails when there is no such endpoint',
+    more: ['Reads a configuration from standard input.'],
+    load: async () => (await configuration()).update,
+  },
+  {
+    name: 'validate',
+    group: 'endpoints',
+    args: [],
+    about: 'check a configuration without a daemon',
+    more: [
+      'Reads a configuration from standard input; prints `valid`, or the mistake with its place and exits with 1. Warns like the daemon.',
+    ],
+    load: async () => (await documents()).validate,
+  },
+  { name: 'list', group: 'endpoints', args: [], about: 'the names of all endpoints', load: async () => (await endpoints()).list },
+  {
+    name: 'show',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'the stored configuration, as JSON or (--ini) as INI',
+    load: async () => (await endpoints()).show,
+  },
+  {
+    name: 'get',
+    group: 'endpoints',
+    args: ['ENDPOINT', 'SECTION', 'KEY'],
+    about: 'one value of the configuration',
+    more: ['Prints nothing when the key is not set.'],
+    load: async () => (await endpoints()).get,
+  },
+  {
+    name: 'set',
+    group: 'endpoints',
+    args: ['ENDPOINT', 'SECTION', 'KEY', 'VALUE'],
+    about: 'change one value of the configuration',
+    more: ["Example: reactor set pyex scaling rules '0 < rate < 1'   (see `reactor help rules`)"],
+    load: async () => (await endpoints()).set,
+  },
+  {
+    name: 'remove',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'delete the endpoint; its instances are drained and stopped',
+    more: ['Fine when there is no such endpoint: absent is what was asked for.'],
+    load: async () => (await endpoints()).remove,
+  },
+  {
+    name: 'unmanage',
+    group: 'endpoints',
+    args: ['ENDPOINT'],
+    about: 'the same, by its older name',
+    load: async () => (await endpoints()).remove,
+  },
+  {
+    name: 'start',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'run it: instances start and follow the rules',
+    load: async () => (await running()).start,
+  },
+  {
+    name: 'pause',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'freeze it: what runs is served, nothing starts or stops',
+    load: async () => (await running()).pause,
+  },
+  {
+    name: 'stop',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'drain and stop all its instances',
+    load: async () => (await running()).stop,
+  },
+  {
+    name: 'state',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'RUNNING, PAUSED or STOPPED, and who serves',
+    load: async () => (await running()).state,
+  },
+  {
+    name: 'instances',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'its instances: id, state, host, address',
+    load: async () => (await running()).instances,
+  },
+  {
+    name: 'ips',
+    group: 'run',
+    args: ['ENDPOINT'],
+    about: 'the addresses that serve, one per line',
+    load: async () => (await running()).ips,
+  },
+  {
+    name: 'explain',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'why it has as many instances as it has: the last decision',
+    more: [
+      'Reads from top to bottom as the decision was made: the sentence, what was measured, what each rule asked for,',
+      'what each limit made of it, and the steps taken. --json prints the record itself.',
+    ],
+    load: async () => (await reasons()).explain,
+  },
+  {
+    name: 'get-metrics',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'what its load balancers measure now',
+    load: async () => (await running()).getMetrics,
+  },
+  {
+    name: 'log',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'what happened to it: seconds, severity, message',
+    load: async () => (await following()).log,
+  },
+  {
+    name: 'watch',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'the same, and go on as things happen (Ctrl-C ends)',
+    load: async () => (await following()).watch,
+  },
+  {
+    name: 'post',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'write a line of your own into its log',
+    more: ["Example: echo 'deploying 1.4' | reactor post pyex"],
+    load: async () => (await following()).post,
+  },
+  {
+    name: 'evaluate',
+    group: 'why',
+    args: [],
+    about: 'try rules on numbers, without a daemon',
+    more: [
+      'Reads one JSON object per line and prints one answer per line. An infinite end of a range is null. Example:',
+      '',
+      '  {"rules":["0 < rate < 1"],"min":1,"max":5,"instances":1,"metrics":{"rate":{"total":33.01}}}',
+    ],
+    load: async () => (await reasons()).evaluate,
+  },
+  {
+    name: 'info',
+    group: 'cluster',
+    args: [],
+    about: 'counts of endpoints, instances and managers',
+    load: async () => (await cluster()).info,
+  },
+  {
+    name: 'hosts',
+    group: 'cluster',
+    args: [],
+    about: 'the hosts, their slots and their state',
+    load: async () => (await cluster()).hosts,
+  },
+  {
+    name: 'manager-active',
+    aliases: ['managers-active', 'managers'],
+    group: 'cluster',
+    args: [],
+    about: 'the ids of the managers that are alive',
+    load: async () => (await cluster()).managerActive,
+  },
+  {
+    name: 'url',
+    group: 'cluster',
+    args: ['[URL]'],
+    about: "print or set the cluster's public URL ('' removes it)",
+    load: async () => (await cluster()).url,
+  },
+  {
+    name: 'passwd',
+    group: 'cluster',
+    args: ['[KEY]'],
+    about: 'set the auth key',
+    more: [
+      'Without an argument it asks twice at the terminal, or reads one line from standard input when that is no terminal.',
+      '--clear removes the key: after that everyone who reaches the daemon is let in.',
+    ],
+    load: async () => (await cluster()).passwd,
+  },
+  {
+    name: 'version',
+    group: 'cluster',
+    args: [],
+    about: 'the version of this program',
+    load: async () => (await cluster()).version,
+  },
+  {
+    name: 'completion',
+    group: 'shell',
+    args: ['bash|zsh'],
+    about: 'print the completion script of a shell',
+    more: ['Example, in ~/.bashrc: eval "$(reactor completion bash)"'],
+    load: async () => (await shell()).completion,
+  },
+  {
+    name: 'help',
+    group: 'shell',
+    args: ['[VERB|TOPIC]'],
+    about: 'this text, a verb, or a topic: rules, config, states, options',
+    load: async () => (await import('./help.js')).helpVerb,
+  },
+];
+
+/** Called by the completion scripts only. */
+export const COMPLETE_WORDS: Verb = {
+  name: 'complete-words',
+  group: 'shell',
+  args: ['INDEX', '[WORD]...'],
+  about: 'the words that may follow',
+  load: async () => (await shell()).completeWords,
+};
+
+export const findVerb = (name: string): Verb | undefined =>
+  name === COMPLETE_WORDS.name
+    ? COMPLETE_WORDS
+    : VERBS.find((verb) => verb.name === name || verb.aliases?.includes(name) === true);

@@ -1,0 +1,100 @@
+import { printable } from '../output/printable.js';
+import { table } from '../output/table.js';
+import { readText } from '../stdin-text.js';
+import { UsageError } from '../usage-error.js';
+import { type Call, DONE, type Perform } from '../verb.js';
+import { API_VERSION, VERSION, versionText } from '../version.js';
+
+export const info: Perform = async (call) => {
+  call.output.value(await (await call.client()).info());
+  return DONE;
+};
+
+export const managerActive: Perform = async (call) => {
+  const ids = await (await call.client()).managersActive();
+  if (call.output.json) call.output.value(ids);
+  else call.output.lines(ids.map(printable));
+  return DONE;
+};
+
+export const url: Perform = async (call) => {
+  const client = await call.client();
+  const given = call.args[0];
+  if (given !== undefined) {
+    await client.setUrl(given === '' ? null : given);
+    return DONE;
+  }
+  const stored = await client.url();
+  if (call.output.json) call.output.value({ url: stored });
+  // The word of 2013 for "not set".
+  else call.output.lines([stored === null ? 'None' : printable(stored)]);
+  return DONE;
+};
+
+export const passwd: Perform = async (call) => {
+  const client = await call.client();
+  if (call.options.clear === true) {
+    if (call.args.length > 0) throw new UsageError('passwd takes a key or --clear, not both');
+    await client.setAuthKey(null);
+    call.output.say('the auth key is removed: everyone who reaches the daemon is let in');
+    return DONE;
+  }
+  await client.setAuthKey(await newKey(call));
+  return DONE;
+};
+
+/** An empty key would open the cluster, and is more often an unset variable of a script than a wish. */
+async function newKey(call: Call): Promise<string> {
+  const [given] = call.args;
+  if (given !== undefined) {
+    call.output.say('warning: other users can read a key on the command line; without an argument passwd asks for it');
+  }
+  const key = given ?? (call.io.stdinIsTerminal ? await askTwice(call) : firstLine(await readText(call.io, '')));
+  if (key === '') throw new UsageError('the new key is empty; to remove the key: reactor passwd --clear');
+  return key;
+}
+
+async function askTwice(call: Call): Promise<string> {
+  const key = await call.io.askPassword('New key: ');
+  const again = await call.io.askPassword('Once more: ');
+  if (key === null) throw new UsageError('passwd needs a terminal or the key on standard input');
+  if (key !== again) throw new UsageError('the two keys differ; nothing was changed');
+  return key;
+}
+
+const firstLine = (text: string): string => text.split(/\r?\n/, 1)[0] ?? '';
+
+export const version: Perform = async (call) => {
+  const server = call.options.server === true ? await (await call.client()).version() : null;
+  if (call.output.json) call.output.value({ version: VERSION, api: API_VERSION, ...(server === null ? {} : { server }) });
+  else
+    call.output.lines([
+      versionText(),
+      ...(server === null ? [] : [printable(`server ${server.reactor}, API ${server.version}`)]),
+    ]);
+  return DONE;
+};
+
+export const hosts: Perform = async (call) => {
+  const rows = await (await call.client()).hosts();
+  if (call.output.json) {
+    call.output.value(rows);
+    return DONE;
+  }
+  call.output.lines(
+    table(
+      ['NAME', 'ADDRESS', 'SLOTS', 'USED', 'INSTANCES', 'DOCKER', 'ROLE', 'ID'],
+      rows.map((row) => [
+        row.name,
+        row.address,
+        String(row.slots),
+        String(row.usedSlots),
+        String(row.instances),
+        row.dockerError ?? row.dockerVersion ?? '',
+        row.leader ? 'leader' : '',
+        row.id,
+      ]),
+    ),
+  );
+  return DONE;
+};

@@ -1,0 +1,61 @@
+import { duration } from '../output/age.js';
+import { jsonObjectLine } from '../output/json-text.js';
+import { printable } from '../output/printable.js';
+import { pythonRepr } from '../output/python-repr.js';
+import { table } from '../output/table.js';
+import { argument, DONE, type Perform } from '../verb.js';
+
+const act =
+  (action: 'start' | 'stop' | 'pause'): Perform =>
+  async (call) => {
+    await (await call.client()).act(argument(call, 0), action);
+    return DONE;
+  };
+
+export const start = act('start');
+export const stop = act('stop');
+export const pause = act('pause');
+
+export const state: Perform = async (call) => {
+  call.output.value(await (await call.client()).state(argument(call, 0)));
+  return DONE;
+};
+
+export const ips: Perform = async (call) => {
+  const addresses = await (await call.client()).ips(argument(call, 0));
+  if (call.output.json) call.output.value(addresses);
+  else call.output.lines(addresses.map(printable));
+  return DONE;
+};
+
+/** `<id> <state>` per line as in 2013, more columns after them, and on a terminal a header. */
+export const instances: Perform = async (call) => {
+  const client = await call.client();
+  const rows = await client.instancesDetail(argument(call, 0));
+  if (call.output.json) {
+    call.output.value(rows);
+    return DONE;
+  }
+  call.output.lines(
+    table(
+      call.output.terminal ? ['ID', 'STATE', 'HOST', 'ADDRESS', 'AGE', 'ERROR'] : null,
+      rows.map((row) => [
+        row.id,
+        row.state,
+        row.host,
+        row.address ?? '',
+        duration(call.io.now() - row.createdAtMs).replaceAll(' ', ''),
+        row.error ?? '',
+      ]),
+    ),
+  );
+  return DONE;
+};
+
+export const getMetrics: Perform = async (call) => {
+  const metrics = await (await call.client()).metrics(argument(call, 0));
+  if (call.options.python === true) call.output.lines([pythonRepr(metrics)]);
+  else if (call.output.json) call.output.value(metrics);
+  else call.output.lines([jsonObjectLine(metrics)]);
+  return DONE;
+};

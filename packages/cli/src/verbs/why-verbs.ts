@@ -1,0 +1,48 @@
+import { type DecisionReport, describeError, evaluateJson, type Json, ReactorError } from '@reactor/core';
+import { decisionText } from '../output/decision-text.js';
+import { jsonLine } from '../output/json-text.js';
+import { readLines } from '../stdin-text.js';
+import { UsageError } from '../usage-error.js';
+import { argument, DONE, type Perform, REFUSED } from '../verb.js';
+
+export const explain: Perform = async (call) => {
+  const name = argument(call, 0);
+  const report = await (await call.client()).decision(name);
+  if (call.output.json) call.output.value(report);
+  else if (report === null)
+    call.output.lines([`${name}: nothing has been decided yet; the controller decides within a second of its start.`]);
+  else call.output.lines(decisionText(asReport(report), call.io.now()));
+  return DONE;
+};
+
+/** The daemon wrote it in core's shape; another version of it may have another one, and then --json still shows it. */
+function asReport(value: Json): DecisionReport {
+  const report = value as unknown as Partial<DecisionReport>;
+  if (typeof report.atMs === 'number' && typeof report.record?.sentence === 'string' && Array.isArray(report.steps)) {
+    return report as DecisionReport;
+  }
+  throw new ReactorError('request_invalid', 'the daemon explains itself in another form than this version knows; try --json');
+}
+
+/** Offline: the same function that the controller calls, so that a rule can be tried before a daemon exists. */
+export const evaluate: Perform = async (call) => {
+  if (call.io.stdinIsTerminal)
+    throw new UsageError("evaluate reads JSON lines from standard input; see 'reactor evaluate --help'");
+  let failed = false;
+  let number = 0;
+  for await (const line of readLines(call.io)) {
+    if (call.output.closed.aborted) break;
+    number += 1;
+    try {
+      call.output.lines([evaluateJson(line)]);
+    } catch (error) {
+      if (!(error instanceof ReactorError)) throw error;
+      failed = true;
+      // An answer for every line keeps answers and questions in step.
+      call.output.lines([jsonLine({ error: describeError(error) })]);
+      call.output.say(`line ${number}: ${describeError(error)}`);
+    }
+    await call.output.drained();
+  }
+  return failed ? REFUSED : DONE;
+};

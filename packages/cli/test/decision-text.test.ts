@@ -1,0 +1,107 @@
+import { type DecisionInput, decide, NO_HISTORY, parseRules, type Step } from '@reactor/core';
+import { decisionText } from '../src/output/decision-text.js';
+import { clockTime } from '../src/output/log-line.js';
+import { metricValue } from '../src/output/metric-value.js';
+
+const AT = new Date(2026, 10, 21, 3, 2, 7, 250).getTime();
+const SOURCES = { reported: 1, expected: 1 };
+const SILENT = { metrics: {}, requests: 0, partial: false };
+
+function input(rules: string, change: Partial<DecisionInput> = {}): DecisionInput {
+  const parsed = parseRules(rules);
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  return {
+    endpoint: 'pyex',
+    atMs: AT,
+    epoch: 7,
+    state: 'RUNNING',
+    scaling: { minInstances: 1, maxInstances: 5, rules: parsed.value, rampLimit: 5, windowMs: 10_000, scaleDownDelayMs: 30_000 },
+    instances: 1,
+    stable: { metrics: { rate: { kind: 'total', value: 33.01, ageMs: 400, sources: SOURCES } }, requests: 330, partial: false },
+    burst: SILENT,
+    history: NO_HISTORY,
+    ...change,
+  };
+}
+
+const explained = (given: DecisionInput, steps: readonly Step[] = []): readonly string[] =>
+  decisionText({ atMs: AT, record: decide(given).record, steps }, AT + 2_300);
+
+describe('a decision in words and numbers', () => {
+  test('reads from the sentence down to the steps', () => {
+    const given = input('0 < rate < 1');
+    const steps: readonly Step[] = [
+      { kind: 'start', instance: 'i2', host: 'vm1', replaces: null, why: '5 instances are wanted' },
+      { kind: 'wait', instance: null, on: 'a host with room' },
+    ];
+    const { sentence, reasons } = decide(given).record;
+    expect(explained(given, steps)).toEqual([
+      `pyex: ${sentence}`,
+      `Decided 2.3s ago (${clockTime(AT)}) by leader epoch 7; pyex is RUNNING.`,
+      '',
+      'Measured',
+      '  METRIC  VALUE           WINDOW    AGE   SOURCES',
+      '  rate    33.01/s in all  last 10s  0.4s  1 of 1',
+      '',
+      'Rules',
+      '  RULE             VALUE    EACH NOW  ALLOWS',
+      '  1. 0 < rate < 1  33.01/s  33.01/s   34 or more',
+      '',
+      'Limits',
+      '  LIMIT                 BEFORE      AFTER',
+      '  rules                 any         34 or more',
+      '  min 1, max 5          34 or more  5',
+      '  picked at 1           5           5',
+      '  scale-down delay 30s  5           5',
+      '  at most 5 a round     5           5',
+      '  missing data          5           5',
+      '',
+      'Because',
+      ...reasons.map((reason) => `  ${reason}`),
+      '',
+      'Steps',
+      '  start  i2  on vm1  5 instances are wanted',
+      '  wait   -   -       for a host with room',
+    ]);
+  });
+
+  test('says what is missing instead of showing it as zero', () => {
+    const text = explained(input('0 < rate < 1, p95 < 300ms', { instances: 3 }));
+    expect(text.find((line) => /^ {2}p95 /.test(line))).toMatch(/no data/);
+    expect(text.find((line) => line.includes('2. p95 < 300ms'))).toMatch(/no data +- +skipped$/);
+  });
+
+  test('shows the burst window when it decided', () => {
+    const rate = { kind: 'total' as const, value: 50, ageMs: 0, sources: SOURCES };
+    const quiet = { metrics: { rate: { ...rate, value: 1.5 } }, requests: 15, partial: false };
+    const text = explained(input('rate < 20', { stable: quiet, burst: { metrics: { rate }, requests: 100, partial: false } }));
+    expect(text.filter((line) => line.includes('last 2s') || line.includes('(burst)') || line.includes('  burst ')).length).toBe(
+      3,
+    );
+  });
+
+  test('says of a paused endpoint that its state decided', () => {
+    const text = explained(input('0 < rate < 1', { state: 'PAUSED', instances: 2 }));
+    expect(text.find((line) => line.startsWith('  PAUSED'))).toBe('  PAUSED        5           2');
+    expect(text.some((line) => line.includes('scale-down delay'))).toBe(false);
+  });
+
+  test('cannot be made to send commands to the terminal', () => {
+    const step: Step = { kind: 'wait', instance: null, on: '\u001b[2Ja\nb' };
+    expect(explained(input('0 < rate < 1'), [step]).join('\n')).toContain('for \\x1b[2Ja\\nb');
+  });
+});
+
+test('values carry the unit of their metric', () => {
+  const cases: readonly (readonly [string, number, string])[] = [
+    ['rate', 33.0123, '33.01/s'],
+    ['bytes', 1_234_567, '1.235 MB/s'],
+    ['bytes', 12, '12 B/s'],
+    ['errors', 0.0512, '5.12 %'],
+    ['p95', 0.2501, '250.1 ms'],
+    ['response', 1.5, '1.5 s'],
+    ['active', 12345, '12345'],
+    ['queue_depth', 0.5, '0.5'],
+  ];
+  for (const [metric, value, text] of cases) expect(metricValue(metric, value)).toBe(text);
+});

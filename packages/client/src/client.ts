@@ -1,0 +1,227 @@
+import { type ConfigDocument, type Json, ReactorError } from '@reactor/core';
+import { parseApiAddress } from './api-address.js';
+import { type Call, exchange, type Target } from './exchange.js';
+import { type FollowOptions, followLog, rangeParameters } from './follow.js';
+import type {
+  Action,
+  ClusterInfo,
+  EndpointRow,
+  EndpointStatus,
+  HostRow,
+  InstanceLists,
+  InstanceRow,
+  LogLevel,
+  LogRange,
+  LogRow,
+  ManagerInfo,
+  Readiness,
+  VersionInfo,
+  Written,
+} from './wire.js';
+
+export interface ClientOptions {
+  /** Full URL, host or host:port; see parseApiAddress. */
+  readonly api: string;
+  readonly key?: string | null;
+  /** Default 10 s: until an answer begins, and between its pieces. */
+  readonly timeoutMs?: number;
+}
+
+/** A configuration to store: INI text, or a document. */
+export type Configuration = string | ConfigDocument;
+
+export interface Guard {
+  /** Refuse with `revision_mismatch` unless the endpoint is at this revision. */
+  readonly ifRevision?: number;
+}
+
+/** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
+export interface Client {
+  /** The base URL that is asked. */
+  readonly api: string;
+  version(): Promise<VersionInfo>;
+  healthy(): Promise<boolean>;
+  readiness(): Promise<Readiness>;
+  /** Prometheus text. */
+  prometheus(): Promise<string>;
+  info(): Promise<ClusterInfo>;
+  url(): Promise<string | null>;
+  setUrl(url: string | null): Promise<void>;
+  /** Null clears the key. */
+  setAuthKey(key: string | null): Promise<void>;
+
+  endpoints(): Promise<readonly string[]>;
+  endpointsDetail(): Promise<readonly EndpointRow[]>;
+  /** Secrets read `***` unless asked for; written back, `***` keeps the stored one. */
+  endpoint(name: string, options?: { readonly secrets?: boolean }): Promise<ConfigDocument>;
+  endpointIni(name: string, options?: { readonly secrets?: boolean }): Promise<string>;
+  /** Fails with `exists`. */
+  createEndpoint(name: string, configuration: Configuration): Promise<Written>;
+  /** Fails with `not_found`. */
+  replaceEndpoint(name: string, configuration: Configuration, guard?: Guard): Promise<Written>;
+  /** Creates or replaces, keeping the state of an existing one. */
+  manageEndpoint(name: string, configuration: Configuration): Promise<Written & { readonly created: boolean }>;
+  /** One key, atomically; null unsets it. */
+  setValue(name: string, section: string, key: string, value: string | null, guard?: Guard): Promise<Written>;
+  /** Fine when absent. */
+  removeEndpoint(name: string, guard?: Guard): Promise<void>;
+
+  state(name: string): Promise<EndpointStatus>;
+  act(name: string, action: Action): Promise<void>;
+  ips(name: string): Promise<readonly string[]>;
+  instances(name: string): Promise<InstanceLists>;
+  instancesDetail(name: string): Promise<readonly InstanceRow[]>;
+  metrics(name: string): Promise<Readonly<Record<string, number>>>;
+  log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
+  /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
+  follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
+  post(name: string, text: string, level?: LogLevel): Promise<void>;
+  /** The last decision as it was published; null before the first. */
+  decision(name: string): Promise<Json>;
+  /** One answer per JSON line. */
+  evaluate(lines: string): Promise<string>;
+
+  hosts(): Promise<readonly HostRow[]>;
+  managersActive(): Promise<readonly string[]>;
+  manager(id: string): Promise<ManagerInfo | null>;
+  managerLog(name: string, range?: LogRange): Promise<readonly LogRow[]>;
+  managerConfigs(): Promise<readonly string[]>;
+}
+
+/** `/readyz` says so with this status and the problems in the body. */
+const NOT_READY = 503;
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export function createClient(options: ClientOptions): Client {
+  const target: Target = {
+    api: parseApiAddress(options.api),
+    key: options.key ?? null,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
+  return { api: target.api, ...daemonCalls(target), ...endpointCalls(target), ...stateCalls(target), ...clusterCalls(target) };
+}
+
+// ------------------------------------------------------------------------------------------------------------- the calls
+
+type Calls<Name extends keyof Client> = Pick<Client, Name>;
+
+function daemonCalls(
+  target: Target,
+): Calls<'version' | 'healthy' | 'readiness' | 'prometheus' | 'info' | 'url' | 'setUrl' | 'setAuthKey'> {
+  return {
+    version: () => get(target, '/'),
+    healthy: async () => (await get<{ readonly ok: boolean }>(target, '/healthz')).ok,
+    readiness: async () => JSON.parse((await exchange(target, { method: 'GET', path: '/readyz', alsoFine: NOT_READY })).text),
+    prometheus: async () => (await exchange(target, { method: 'GET', path: '/metrics', accept: 'text/plain' })).text,
+    info: () => get(target, '/v1.1/info'),
+    url: async () => (await get<{ readonly url: string | null }>(target, '/v1.1/url')).url,
+    setUrl: (url) => send(target, 'POST', '/v1.1/url', { url }),
+    setAuthKey: (key) => send(target, 'POST', '/v1.1/auth_key', { auth_key: key }),
+  };
+}
+
+function endpointCalls(
+  target: Target,
+): Calls<
+  | 'endpoints'
+  | 'endpointsDetail'
+  | 'endpoint'
+  | 'endpointIni'
+  | 'createEndpoint'
+  | 'replaceEndpoint'
+  | 'manageEndpoint'
+  | 'setValue'
+  | 'removeEndpoint'
+> {
+  const write = async (method: 'PUT' | 'POST', name: string, configuration: Configuration, guard?: Guard): Promise<Written> =>
+    JSON.parse((await exchange(target, { method, path: pathOf(name), body: bodyOf(configuration), ...ifMatch(guard) })).text);
+  return {
+    endpoints: () => get(target, '/v1.1/endpoints'),
+    endpointsDetail: () => get(target, '/v1.1/endpoints?detail=1'),
+    endpoint: (name, options) => get(target, `${pathOf(name)}${options?.secrets ? '?secrets=1' : ''}`),
+    endpointIni: async (name, options) => {
+      const path = `${pathOf(name)}?format=ini${options?.secrets ? '&secrets=1' : ''}`;
+      return (await exchange(target, { method: 'GET', path, accept: 'text/plain' })).text;
+    },
+    createEndpoint: (name, configuration) => write('PUT', name, configuration),
+    replaceEndpoint: (name, configuration, guard) => write('POST', name, configuration, guard),
+    async manageEndpoint(name, configuration) {
+      try {
+        return { ...(await write('POST', name, configuration)), created: false };
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        return { ...(await write('PUT', name, configuration)), created: true };
+      }
+    },
+    setValue: (name, section, key, value, guard) => send(target, 'PATCH', pathOf(name), { section, key, value }, guard),
+    removeEndpoint: async (name, guard) => {
+      await exchange(target, { method: 'DELETE', path: pathOf(name), ...ifMatch(guard) });
+    },
+  };
+}
+
+function stateCalls(
+  target: Target,
+): Calls<
+  'state' | 'act' | 'ips' | 'instances' | 'instancesDetail' | 'metrics' | 'log' | 'follow' | 'post' | 'decision' | 'evaluate'
+> {
+  return {
+    state: (name) => get(target, pathOf(name, 'state')),
+    act: (name, action) => send(target, 'POST', pathOf(name, 'state'), { action }),
+    ips: (name) => get(target, pathOf(name, 'ips')),
+    instances: (name) => get(target, pathOf(name, 'instances')),
+    instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),
+    metrics: (name) => get(target, pathOf(name, 'metrics')),
+    log: (name, range) => get(target, `${pathOf(name, 'log')}${rangeQuery(range)}`),
+    follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
+    post: (name, text, level) => send(target, 'POST', `${pathOf(name, 'log')}${level ? `?level=${level}` : ''}`, text),
+    decision: (name) => get(target, pathOf(name, 'decision')),
+    evaluate: async (lines) => {
+      const body = { type: 'application/x-ndjson', text: lines };
+      return (await exchange(target, { method: 'POST', path: '/v1.1/evaluate', body })).text;
+    },
+  };
+}
+
+function clusterCalls(target: Target): Calls<'hosts' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'> {
+  return {
+    hosts: () => get(target, '/v1.1/hosts'),
+    managersActive: () => get(target, '/v1.1/managers/active'),
+    manager: (id) => get(target, `/v1.1/managers/active/${encodeURIComponent(id)}`),
+    managerLog: (name, range) => get(target, `/v1.1/managers/log/${encodeURIComponent(name)}${rangeQuery(range)}`),
+    managerConfigs: () => get(target, '/v1.1/managers/configs'),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------ parts of a call
+
+async function get<T>(target: Target, path: string): Promise<T> {
+  return JSON.parse((await exchange(target, { method: 'GET', path })).text);
+}
+
+async function send<T>(target: Target, method: Call['method'], path: string, body: unknown, guard?: Guard): Promise<T> {
+  const text = JSON.stringify(body);
+  const answer = await exchange(target, { method, path, body: { type: 'application/json', text }, ...ifMatch(guard) });
+  return JSON.parse(answer.text);
+}
+
+const ifMatch = (guard: Guard | undefined): { readonly ifMatch?: number } =>
+  guard?.ifRevision === undefined ? {} : { ifMatch: guard.ifRevision };
+
+/** Names that a URL would swallow are refused here; all others are for the daemon to judge. */
+function pathOf(name: string, below?: string): string {
+  if (/^\.{0,2}$/.test(name)) throw new ReactorError('request_invalid', `'${name}' is not an endpoint name`);
+  return `/v1.1/endpoints/${encodeURIComponent(name)}${below === undefined ? '' : `/${below}`}`;
+}
+
+function bodyOf(configuration: Configuration): { readonly type: string; readonly text: string } {
+  if (typeof configuration === 'string') return { type: 'application/x-ini', text: configuration };
+  return { type: 'application/json', text: JSON.stringify(configuration) };
+}
+
+function rangeQuery(range: LogRange | undefined): string {
+  const parameters = rangeParameters(range);
+  return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
+}
+
+const isNotFound = (error: unknown): boolean => error instanceof ReactorError && error.code === 'not_found';

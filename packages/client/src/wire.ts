@@ -1,0 +1,108 @@
+import type { ConfigDocument, EndpointState, HostRecord, InstancePhase, Json, LogLevel } from '@reactor/core';
+
+/** What travels between the API and its clients. Times are wall-clock milliseconds unless a name says otherwise. */
+
+export interface VersionInfo {
+  /** Of the HTTP interface. */
+  readonly version: string;
+  /** Of the daemon. */
+  readonly reactor: string;
+}
+
+export interface ClusterInfo {
+  /** Open connections over all endpoints. */
+  readonly active: number;
+  /** Instances that are ready. */
+  readonly instances: number;
+  readonly managers: number;
+  readonly endpoints: Readonly<Record<string, number>>;
+}
+
+export interface Written {
+  readonly warnings: readonly string[];
+  readonly revision: number;
+}
+
+export interface EndpointRow {
+  readonly name: string;
+  readonly state: EndpointState;
+  readonly url: string | null;
+  /** Meant to run: neither draining nor stopping. */
+  readonly instances: number;
+  readonly ready: number;
+  /** Of the last decision; null before the first. */
+  readonly target: number | null;
+  readonly revision: number;
+  readonly changedAtMs: number;
+}
+
+export interface EndpointStatus {
+  readonly state: EndpointState;
+  /** Backends requests go to, static ones included, as `ip:port`. */
+  readonly active: readonly string[];
+  /** The host whose daemon leads; null while none does. */
+  readonly manager: string | null;
+  readonly target: number | null;
+  /** Count per state word: starting, ready, unhealthy, dead, unknown, draining, errored, stopping. */
+  readonly instances: Readonly<Record<string, number>>;
+  /** Why its configuration is not served, by host; empty when all is well. */
+  readonly setAside: Readonly<Record<string, string>>;
+}
+
+export type Action = 'start' | 'stop' | 'pause';
+
+/** Instance ids by state, in the words of 2013. */
+export interface InstanceLists {
+  readonly active: readonly string[];
+  readonly decommissioned: readonly string[];
+  readonly errored: readonly string[];
+  readonly discarded: readonly string[];
+}
+
+export interface InstanceRow {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly host: string;
+  /** starting, ready, unhealthy, dead, unknown, draining, errored or stopping. */
+  readonly state: string;
+  readonly phase: InstancePhase;
+  readonly address: string | null;
+  readonly createdAtMs: number;
+  readonly readyAtMs: number | null;
+  readonly slots: number;
+  readonly error: string | null;
+}
+
+/** `seconds` since the epoch with fractions; `seq` grows by one per entry of a log. */
+export type LogRow = readonly [seconds: number, severity: string, message: string, seq: number, event: string];
+
+export interface LogRange {
+  /** Unix seconds: only later entries. */
+  readonly since?: number;
+  /** Only entries with a higher number. */
+  readonly after?: number;
+  /** At most the newest so many. */
+  readonly limit?: number;
+}
+
+export interface HostRow extends HostRecord {
+  readonly leader: boolean;
+  readonly usedSlots: number;
+  readonly instances: number;
+}
+
+/** One live daemon. */
+export interface ManagerInfo {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly loadbalancers: readonly string[];
+  readonly clouds: readonly string[];
+  readonly leader: boolean;
+}
+
+export interface Readiness {
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+}
+
+export type { ConfigDocument, Json, LogLevel };

@@ -1,0 +1,29 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+
+/** Whether certificate and key are PEM and belong together. Whether they are still valid needs a clock and is not asked here. */
+
+export interface PairFault {
+  readonly of: 'certificate' | 'key';
+  readonly message: string;
+}
+
+const BLOCKS = /^(?:-----BEGIN ([A-Z0-9 ]+)-----\n[A-Za-z0-9+/=\n]+\n-----END \1-----(?:\n|$))+$/;
+
+export function pairFault(certificate: string, key: string): PairFault | null {
+  if (/ENCRYPTED/.test(key)) return { of: 'key', message: 'the private key is password-protected' };
+  if (!BLOCKS.test(certificate)) return { of: 'certificate', message: 'expected a PEM certificate and nothing else' };
+  if (!BLOCKS.test(key)) return { of: 'key', message: 'expected a PEM private key and nothing else' };
+  let leaf: X509Certificate;
+  try {
+    leaf = new X509Certificate(certificate);
+  } catch {
+    return { of: 'certificate', message: 'the certificate cannot be read' };
+  }
+  let secret: KeyObject;
+  try {
+    secret = createPrivateKey(key);
+  } catch {
+    return { of: 'key', message: 'the private key cannot be read' };
+  }
+  return leaf.checkPrivateKey(secret) ? null : { of: 'key', message: 'private key does not match certificate' };
+}

@@ -1,0 +1,127 @@
+import { type ConfigDocument, ReactorError } from '@reactor/core';
+import { type ListenAddress, parseListenHost } from './address.js';
+import { DAEMON_KEYS as KEY, type PortRange } from './daemon-schema.js';
+import { NO_PLACES, type Places, type Warning } from './document.js';
+import { parsePort } from './key-type.js';
+import type { SchemaKey } from './schema-key.js';
+import { type Override, openValues } from './values.js';
+
+/** What one daemon needs to know before it knows the cluster: /etc/reactor/reactor.conf and the environment over it. */
+
+export interface DaemonConfig {
+  readonly manager: {
+    readonly name: string;
+    /** Null is to be discovered. */
+    readonly address: string | null;
+    /** `embedded`, or the URL of a Redis. May hold a password: not for logs. */
+    readonly state: string;
+    readonly dataDir: string;
+    readonly intervalMs: number;
+    readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  };
+  readonly api: ListenAddress;
+  readonly docker: {
+    readonly socket: string;
+    readonly slots: number;
+    readonly overcommit: number;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly portRange: PortRange;
+    /** 0 is one per processor. */
+    readonly startLimit: number;
+  };
+  readonly nginx: {
+    readonly binary: string;
+    /** The system's nginx, all three; or null, all three, for an own one. */
+    readonly configPath: string | null;
+    readonly sitePath: string | null;
+    readonly pidFile: string | null;
+    readonly user: string | null;
+    readonly logLimitBytes: number;
+    /** 0 is one per processor. */
+    readonly workers: number;
+  };
+}
+
+export interface ResolvedDaemon {
+  readonly config: DaemonConfig;
+  readonly warnings: readonly Warning[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables that win over the document. Set but empty is not set. */
+export const DAEMON_VARIABLES: Readonly<Record<string, SchemaKey>> = {
+  REACTOR_STATE: KEY.state,
+  REACTOR_NAME: KEY.name,
+  REACTOR_DATA_DIR: KEY.dataDir,
+  REACTOR_DOCKER_SOCKET: KEY.socket,
+  REACTOR_LISTEN: KEY.listen,
+};
+
+/**
+ * Fails with `config_invalid`, naming the first mistake of the document or the variable. `hostName` is the machine's, for
+ * a daemon that is not given a name.
+ */
+export function resolveDaemon(
+  document: ConfigDocument,
+  environment: Environment = {},
+  hostName = 'localhost',
+  places: Places = NO_PLACES,
+): ResolvedDaemon {
+  const overrides = new Map<SchemaKey, Override>();
+  for (const [variable, key] of Object.entries(DAEMON_VARIABLES)) {
+    const text = environment[variable]?.trim();
+    if (text) overrides.set(key, { variable, text });
+  }
+  const values = openValues('daemon', document, places, overrides);
+  const listen = values.read(KEY.listen);
+  const config: DaemonConfig = {
+    manager: {
+      name: values.read(KEY.name) ?? hostName,
+      address: values.read(KEY.address),
+      state: values.read(KEY.state),
+      dataDir: values.read(KEY.dataDir),
+      intervalMs: values.read(KEY.interval),
+      logLevel: values.read(KEY.logLevel),
+    },
+    api: overrides.has(KEY.listen) ? listen : listenFrom(environment, listen),
+    docker: {
+      socket: values.read(KEY.socket),
+      slots: values.read(KEY.slots),
+      overcommit: values.read(KEY.overcommit),
+      labels: Object.fromEntries(values.read(KEY.labels)),
+      portRange: values.read(KEY.portRange),
+      startLimit: values.read(KEY.startLimit),
+    },
+    nginx: {
+      binary: values.read(KEY.binary),
+      configPath: values.read(KEY.configPath),
+      sitePath: values.read(KEY.sitePath),
+      pidFile: values.read(KEY.pidFile),
+      user: values.read(KEY.user),
+      logLimitBytes: values.read(KEY.logLimit),
+      workers: values.read(KEY.workers),
+    },
+  };
+  const system = [KEY.configPath, KEY.sitePath, KEY.pidFile];
+  const set = system.filter((key) => values.read(key) !== null);
+  if (set.length === 1 || set.length === 2) {
+    values.mistake(set[0]!, "config_path, site_path and pid_file drive the system's nginx together; set all three or none");
+  }
+  values.check();
+  return { config, warnings: values.warnings };
+}
+
+/** The two variables of 2013, where an empty host was all interfaces; here empty is not set, so only `REACTOR_LISTEN` can say that. */
+function listenFrom(environment: Environment, written: ListenAddress): ListenAddress {
+  const refuse = (variable: string, message: string): never => {
+    throw new ReactorError('config_invalid', `${variable}: ${message}`, { details: { variable } });
+  };
+  const hostText = environment['REACTOR_HOST']?.trim() ?? '';
+  const portText = environment['REACTOR_PORT']?.trim() ?? '';
+  const host = hostText === '' ? null : parseListenHost(hostText);
+  const port = portText === '' ? null : parsePort(portText);
+  if (host !== null && !host.ok) return refuse('REACTOR_HOST', host.fault.message);
+  if (port !== null && !port.ok) return refuse('REACTOR_PORT', port.fault.message);
+  return { host: host?.value ?? written.host, port: port?.value ?? written.port };
+}

@@ -1,0 +1,190 @@
+import { type Parsed, parseExpressions, parseRules, type Rule } from '@reactor/core';
+import { parseCheckPath, parseHostname, parseIp, parseRedirect, parseStaticInstance, parseUrl } from './address.js';
+import {
+  parseCommand,
+  parseImage,
+  parseNetwork,
+  parseUser,
+  parseVariable,
+  parseVolume,
+  parseVolumesFrom,
+} from './container-value.js';
+import {
+  anyText,
+  boolean,
+  choice,
+  cores,
+  duration,
+  lines,
+  list,
+  optional,
+  port,
+  portOrZero,
+  size,
+  text,
+  whole,
+} from './key-type.js';
+import { type SchemaKey, sectionOf } from './schema-key.js';
+
+/** Every key of an endpoint's document. */
+
+/** More instances of one endpoint than this is a typing error; the figure is also what one round must be able to plan. */
+const INSTANCES_MAX = 10_000;
+const SLOTS_MAX = 1_000_000;
+/** Linux counts processes in 22 bits. */
+const PIDS_MAX = 4_194_304;
+const MIB = 2 ** 20;
+const HOUR_MS = 3_600_000;
+/** A check may not become load itself. */
+const CHECK_INTERVAL_MIN_MS = 100;
+
+const LATER_CLOUDS = ['osapi', 'osvms'];
+const LATER_BALANCERS = ['haproxy', 'dnsmasq', 'tcp', 'rdp'];
+
+const endpoint = sectionOf('endpoint', 'endpoint');
+const scaling = sectionOf('endpoint', 'scaling');
+const docker = sectionOf('endpoint', 'cloud:docker');
+const nginx = sectionOf('endpoint', 'loadbalancer:nginx');
+
+const rules = lines<readonly Rule[]>(
+  'comma list of lower < metric < upper',
+  (value): Parsed<readonly Rule[]> => parseRules(value),
+);
+
+export const ENDPOINT_KEYS = {
+  url: endpoint(
+    'url',
+    optional(text('http(s)://[host][:port][/path]', parseUrl)),
+    '',
+    'Public address; without a host it answers for every name',
+  ),
+  port: endpoint('port', portOrZero(), '0', 'Port the instances listen on, in the container; 0 publishes nothing'),
+  cloud: endpoint(
+    'cloud',
+    optional(choice('cloud', ['docker'], LATER_CLOUDS)),
+    '',
+    'Where instances run; unset serves static_instances only',
+  ),
+  loadBalancer: endpoint(
+    'loadbalancer',
+    optional(choice('load balancer', ['nginx'], LATER_BALANCERS)),
+    '',
+    'What serves the url; unset serves nothing',
+  ),
+  weight: endpoint('weight', whole(1, 65_535), '1', 'Share of the traffic of each instance, against endpoints with the same url'),
+  staticInstances: endpoint(
+    'static_instances',
+    list('host or host:port', parseStaticInstance),
+    '',
+    'Backends that are always there',
+  ),
+  redirect: endpoint(
+    'redirect',
+    optional(text('http(s) URL', parseRedirect)),
+    '',
+    'Where clients are sent while there is no backend',
+  ),
+  errorMarks: endpoint('error_marks', whole(1, 1000), '1', 'Failed checks or connections in a row that retire an instance'),
+  unregisteredTimeout: endpoint('unregistered_timeout', duration(1), '60', 'Time a new instance has to become ready'),
+  decommissionedTimeout: endpoint(
+    'decommissioned_timeout',
+    duration(1),
+    '60',
+    'Decommission period: a retired instance can be taken back in it',
+  ),
+  drainTimeout: endpoint('drain_timeout', duration(1), '300', 'A retired instance is stopped then, busy or not'),
+  stopTimeout: endpoint('stop_timeout', duration(0, HOUR_MS), '10', 'Time between SIGTERM and SIGKILL'),
+  unknownTimeout: endpoint('unknown_timeout', duration(1), '60', 'Time until instances of a lost host are replaced'),
+  healthCheck: endpoint(
+    'health_check',
+    optional(text('path', parseCheckPath)),
+    '',
+    'Path that must answer 2xx or 3xx; unset checks the connection',
+  ),
+  healthInterval: endpoint('health_interval', duration(CHECK_INTERVAL_MIN_MS, HOUR_MS), '2', 'Time between health checks'),
+  healthTimeout: endpoint('health_timeout', duration(1, HOUR_MS), '1', 'Time a health check may take'),
+  instancesSource: endpoint(
+    'instances_source',
+    anyText(),
+    '',
+    'Endpoint whose backends are served here; kept, without effect in this version',
+  ),
+  metricsSource: endpoint(
+    'metrics_source',
+    anyText(),
+    '',
+    'Endpoint whose metrics decide here; kept, without effect in this version',
+  ),
+  authHash: endpoint('auth_hash', anyText(), '', "Hash of the endpoint's own key; kept", { secret: true }),
+  authSalt: endpoint('auth_salt', anyText(), '', 'Salt of that hash; kept', { secret: true }),
+  authAlgo: endpoint('auth_algo', anyText(), '', 'Algorithm of that hash; kept'),
+  template: endpoint('template', anyText(), '', 'Form the web interface shows; kept'),
+
+  minInstances: scaling('min_instances', whole(0, INSTANCES_MAX), '1', 'Never fewer instances'),
+  maxInstances: scaling('max_instances', whole(0, INSTANCES_MAX), '1', 'Never more instances'),
+  rules: scaling('rules', rules, '', 'Bands to keep metrics in, earlier ones first, like 0 < rate < 1'),
+  rampLimit: scaling('ramp_limit', whole(1, 1000), '5', 'Most starts, and most retirements, per round'),
+  window: scaling('window', duration(1000, HOUR_MS), '10', 'Time over which metrics are measured'),
+  scaleDownDelay: scaling('scale_down_delay', duration(0, HOUR_MS), '30', 'The largest need within this time counts'),
+
+  image: docker('image', optional(text('image reference or id', parseImage)), '', 'Image to run; required with cloud = docker'),
+  command: docker(
+    'command',
+    lines('words, quoted as in a shell', parseCommand),
+    '',
+    "Command to run; unset runs the image's own",
+  ),
+  user: docker('user', optional(text('user or user:group', parseUser)), '', 'User in the container'),
+  environment: docker('environment', list('KEY=value', parseVariable), '', 'Variables in the container', { secret: true }),
+  memLimit: docker('mem_limit', size(6 * MIB, 'Docker minimum'), '0', 'Memory the container may use; 0 is no limit'),
+  memReservation: docker(
+    'mem_reservation',
+    size(6 * MIB, 'Docker minimum'),
+    '0',
+    'Memory promised by the host; 0 promises mem_limit',
+  ),
+  cpus: docker('cpus', cores(0.01, 1024), '0', 'Processors the container may use; 0 is no limit'),
+  dns: docker('dns', list('IP addresses', parseIp), '', 'Name servers in the container'),
+  hostname: docker('hostname', optional(text('host name', parseHostname)), '', 'Host name in the container'),
+  volumes: docker('volumes', list('SOURCE:/TARGET[:ro]', parseVolume), '', 'Volumes and host directories to mount'),
+  volumesFrom: docker('volumes_from', list('CONTAINER[:ro]', parseVolumesFrom), '', 'Containers whose volumes to mount'),
+  network: docker(
+    'network',
+    optional(text('name, host, none or container:NAME', parseNetwork)),
+    '',
+    "Docker network; unset is the engine's bridge",
+  ),
+  hostPort: docker('host_port', optional(port()), '', "Fixed port on the host; unset takes one of the host's port_range"),
+  pidsLimit: docker('pids_limit', whole(0, PIDS_MAX), '4096', 'Processes and threads in the container; 0 is no limit'),
+  slots: docker('slots', whole(1, SLOTS_MAX), '10', 'Share of a host that an instance takes'),
+  strategy: docker(
+    'strategy',
+    choice('strategy', ['spread', 'binpack', 'random']),
+    'spread',
+    'How to choose among the hosts that fit',
+  ),
+  constraints: docker(
+    'constraints',
+    lines('comma list of label==value', (value) => parseExpressions(value, 'constraint')),
+    '',
+    'Which hosts, by node and label',
+  ),
+  affinity: docker(
+    'affinity',
+    lines('comma list of container, image or endpoint==value', (value) => parseExpressions(value, 'affinity')),
+    '',
+    'Which hosts, by what is there already',
+  ),
+
+  stickySessions: nginx('sticky_sessions', boolean(), 'false', 'Keep a client at one instance'),
+  keepalive: nginx('keepalive', whole(0, 1024), '0', 'Idle connections kept open to the instances'),
+  ssl: nginx('ssl', boolean(), 'false', 'Terminate TLS here'),
+  sslCertificate: nginx('ssl_certificate', optional(anyText()), '', 'Certificate chain, PEM'),
+  sslKey: nginx('ssl_key', optional(anyText()), '', 'Private key, PEM', { secret: true }),
+  balancerRedirect: nginx(
+    'redirect',
+    optional(text('http(s) URL', parseRedirect)),
+    '',
+    'As redirect of [endpoint], and before it',
+  ),
+} as const satisfies Readonly<Record<string, SchemaKey>>;

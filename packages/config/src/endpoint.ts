@@ -1,0 +1,174 @@
+import { adviseRules, type ConfigDocument, type ContainerConfig, type EndpointConfig, type NginxConfig } from '@reactor/core';
+import { wouldLoop } from './address.js';
+import { pairFault } from './certificate.js';
+import { NO_PLACES, type Places, type Warning } from './document.js';
+import { ENDPOINT_KEYS as KEY } from './endpoint-schema.js';
+import { openValues, type Values } from './values.js';
+
+/** From an endpoint's document to the configuration everything else works with. */
+
+export interface ResolvedEndpoint {
+  readonly config: EndpointConfig;
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Checks every key, then what keys mean together. Fails with `config_invalid`, naming the first mistake in the file
+ * (details: section, key, line, column). `places` are those of `readDocument`; without them messages name no line.
+ */
+export function resolveEndpoint(document: ConfigDocument, places: Places = NO_PLACES): ResolvedEndpoint {
+  const values = openValues('endpoint', document, places);
+  const config = readEndpoint(values);
+  values.check();
+  checkTogether(values, config);
+  values.check();
+  adviseTogether(values, config);
+  return { config: freezeAll(config), warnings: values.warnings };
+}
+
+function readEndpoint(values: Values): EndpointConfig {
+  const port = values.read(KEY.port);
+  const cloud = values.read(KEY.cloud);
+  const container = readContainer(values);
+  const nginx = readNginx(values);
+  const endpointRedirect = values.read(KEY.redirect);
+  for (const kept of [KEY.instancesSource, KEY.metricsSource]) {
+    if (values.read(kept) !== '') values.warn(kept, 'has no effect in this version');
+  }
+  return {
+    url: values.read(KEY.url),
+    port,
+    cloud,
+    loadBalancer: values.read(KEY.loadBalancer),
+    weight: values.read(KEY.weight),
+    staticInstances: values.read(KEY.staticInstances).map((each) => ({ host: each.host, port: each.port ?? port })),
+    redirect: nginx.redirect ?? endpointRedirect,
+    errorMarks: values.read(KEY.errorMarks),
+    unregisteredTimeoutMs: values.read(KEY.unregisteredTimeout),
+    decommissionedTimeoutMs: values.read(KEY.decommissionedTimeout),
+    drainTimeoutMs: values.read(KEY.drainTimeout),
+    stopTimeoutMs: values.read(KEY.stopTimeout),
+    unknownTimeoutMs: values.read(KEY.unknownTimeout),
+    healthCheck: {
+      path: values.read(KEY.healthCheck),
+      intervalMs: values.read(KEY.healthInterval),
+      timeoutMs: values.read(KEY.healthTimeout),
+    },
+    scaling: {
+      minInstances: values.read(KEY.minInstances),
+      maxInstances: values.read(KEY.maxInstances),
+      rules: values.read(KEY.rules),
+      rampLimit: values.read(KEY.rampLimit),
+      windowMs: values.read(KEY.window),
+      scaleDownDelayMs: values.read(KEY.scaleDownDelay),
+    },
+    container: cloud === null ? null : container,
+    placement: {
+      slots: values.read(KEY.slots),
+      strategy: values.read(KEY.strategy),
+      constraints: values.read(KEY.constraints),
+      affinity: values.read(KEY.affinity),
+    },
+    nginx,
+  };
+}
+
+/** Read also without a cloud: a mistake is one whether or not it matters today. */
+function readContainer(values: Values): ContainerConfig {
+  return {
+    image: values.read(KEY.image) ?? '',
+    command: values.read(KEY.command),
+    user: values.read(KEY.user),
+    environment: values.read(KEY.environment),
+    memLimitBytes: values.read(KEY.memLimit),
+    memReservationBytes: values.read(KEY.memReservation),
+    cpus: values.read(KEY.cpus),
+    dns: values.read(KEY.dns),
+    hostname: values.read(KEY.hostname),
+    volumes: values.read(KEY.volumes),
+    volumesFrom: values.read(KEY.volumesFrom),
+    network: values.read(KEY.network),
+    hostPort: values.read(KEY.hostPort),
+    pidsLimit: values.read(KEY.pidsLimit),
+  };
+}
+
+function readNginx(values: Values): NginxConfig {
+  return {
+    keepalive: values.read(KEY.keepalive),
+    stickySessions: values.read(KEY.stickySessions),
+    ssl: values.read(KEY.ssl),
+    sslCertificate: values.read(KEY.sslCertificate),
+    sslKey: values.read(KEY.sslKey),
+    redirect: values.read(KEY.balancerRedirect),
+  };
+}
+
+// ---------------------------------------------------------------------------------------------- what keys mean together
+
+function checkTogether(values: Values, config: EndpointConfig): void {
+  const { minInstances, maxInstances } = config.scaling;
+  if (minInstances > maxInstances) {
+    values.mistake(KEY.minInstances, `min_instances (${minInstances}) exceeds max_instances (${maxInstances})`, KEY.maxInstances);
+  }
+  if (config.port === 0 && config.loadBalancer === 'nginx' && config.cloud !== null) {
+    values.mistake(KEY.port, 'port required for nginx; expected port 1-65535', KEY.loadBalancer);
+  }
+  if (config.staticInstances.some(({ port }) => port === 0)) {
+    values.mistake(KEY.port, 'port required for static_instances without one; expected port 1-65535', KEY.staticInstances);
+  }
+  if (config.container !== null) checkContainer(values, config.container, config.port);
+  checkTls(values, config);
+  for (const key of [KEY.redirect, KEY.balancerRedirect]) {
+    const redirect = values.read(key);
+    if (redirect !== null && config.url !== null && wouldLoop(redirect, config.url)) {
+      values.mistake(key, "would loop: it leads back to this endpoint's own url");
+    }
+  }
+}
+
+function checkContainer(values: Values, container: ContainerConfig, port: number): void {
+  const { image, network, hostPort, memLimitBytes, memReservationBytes } = container;
+  if (image === '') values.mistake(KEY.image, 'required with cloud = docker', KEY.cloud);
+  if (memLimitBytes > 0 && memReservationBytes > memLimitBytes) values.mistake(KEY.memReservation, 'exceeds mem_limit');
+  const unpublished = network === 'none' || network?.startsWith('container:') === true;
+  if (unpublished && port > 0) values.mistake(KEY.network, `${network} cannot publish port ${port}; set port = 0`);
+  if (hostPort !== null && port === 0) values.mistake(KEY.hostPort, 'needs the port of the container; set port in [endpoint]');
+  if (hostPort !== null && network === 'host' && hostPort !== port) {
+    values.mistake(KEY.hostPort, `with network = host the port on the host is the container's own, ${port}`);
+  }
+}
+
+function checkTls(values: Values, { url, loadBalancer, nginx }: EndpointConfig): void {
+  const { ssl, sslCertificate, sslKey } = nginx;
+  if (url !== null && loadBalancer === 'nginx' && ssl !== (url.scheme === 'https')) {
+    const wanted = ssl ? 'true needs a url that starts with https://' : 'must be true for a url that starts with https://';
+    values.mistake(KEY.ssl, wanted, KEY.url);
+  }
+  if (sslCertificate !== null && sslKey === null) values.mistake(KEY.sslKey, 'required with ssl_certificate', KEY.sslCertificate);
+  if (sslCertificate === null && sslKey !== null) values.mistake(KEY.sslCertificate, 'required with ssl_key', KEY.sslKey);
+  if (sslCertificate === null || sslKey === null) return;
+  const fault = pairFault(sslCertificate, sslKey);
+  if (fault !== null) values.mistake(fault.of === 'key' ? KEY.sslKey : KEY.sslCertificate, fault.message);
+}
+
+function adviseTogether(values: Values, config: EndpointConfig): void {
+  const { url, loadBalancer, nginx, drainTimeoutMs, decommissionedTimeoutMs } = config;
+  if (url !== null && loadBalancer === null) values.warn(KEY.loadBalancer, 'unset: nothing will serve the url', KEY.url);
+  if (url === null && loadBalancer !== null)
+    values.warn(KEY.url, `unset: ${loadBalancer} has nothing to serve`, KEY.loadBalancer);
+  if (loadBalancer !== null && nginx.ssl && nginx.sslCertificate === null) {
+    values.warn(KEY.sslCertificate, 'unset: nginx will not serve the url before ssl_certificate and ssl_key are set', KEY.url);
+  }
+  if (drainTimeoutMs < decommissionedTimeoutMs) {
+    const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;
+    values.warn(KEY.drainTimeout, message, KEY.decommissionedTimeout);
+  }
+  for (const { message } of adviseRules(config.scaling.rules)) values.warn(KEY.rules, message);
+}
+
+function freezeAll<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) freezeAll(part);
+  return Object.freeze(value);
+}

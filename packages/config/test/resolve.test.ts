@@ -1,0 +1,323 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  defaultIni,
+  fingerprint,
+  parseDuration,
+  parseSize,
+  parseUrl,
+  readDocument,
+  resolveDaemon,
+  resolveEndpoint,
+  SCHEMA,
+  suggest,
+} from '../src/index.js';
+
+const CONFIGS = new URL('../../../configs/', import.meta.url);
+const textOf = (file: string) => readFileSync(new URL(file, CONFIGS), 'utf8');
+const resolve = (text: string) => {
+  const { document, places } = readDocument(text);
+  return resolveEndpoint(document, places);
+};
+
+describe('an endpoint', () => {
+  test('of the walk-through', () => {
+    const { config, warnings } = resolve(textOf('examples/docker.conf'));
+    expect(warnings).toEqual([]);
+    expect(config).toEqual({
+      url: { scheme: 'http', host: null, port: 80, path: '/' },
+      port: 5000,
+      cloud: 'docker',
+      loadBalancer: 'nginx',
+      weight: 1,
+      staticInstances: [],
+      redirect: null,
+      errorMarks: 1,
+      unregisteredTimeoutMs: 60_000,
+      decommissionedTimeoutMs: 60_000,
+      drainTimeoutMs: 300_000,
+      stopTimeoutMs: 10_000,
+      unknownTimeoutMs: 60_000,
+      healthCheck: { path: null, intervalMs: 2000, timeoutMs: 1000 },
+      scaling: { minInstances: 1, maxInstances: 5, rules: [], rampLimit: 5, windowMs: 10_000, scaleDownDelayMs: 30_000 },
+      container: {
+        image: 'eb2b727f547d',
+        command: ['/usr/local/bin/runapp'],
+        user: null,
+        environment: [],
+        memLimitBytes: 0,
+        memReservationBytes: 0,
+        cpus: 0,
+        dns: [],
+        hostname: null,
+        volumes: [],
+        volumesFrom: [],
+        network: null,
+        hostPort: null,
+        pidsLimit: 4096,
+      },
+      placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [] },
+      nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+    });
+    expect(Object.isFrozen(config.container?.command)).toBe(true);
+  });
+
+  test('reads what stands in the containers section', () => {
+    const { config } = resolve(
+      `[endpoint]\ncloud=docker\nport=80\nstatic_instances=localhost, 10.0.0.1:81, [::1]:82\n[cloud:docker]\nimage=localhost:5000/a/b:1.0\ncommand=sh -c 'a "b"' "c\\"d" e\\ f ''\nenvironment=A=1, B = x=y\nmem_limit=512MB\ncpus=0.5\ndns=8.8.8.8,::1\nvolumes=data:/data:ro\nvolumes_from=db\nhost_port=8000\nconstraints=region==eu,node!=~vm3\n`,
+    );
+    expect(config.staticInstances).toEqual([
+      { host: 'localhost', port: 80 },
+      { host: '10.0.0.1', port: 81 },
+      { host: '::1', port: 82 },
+    ]);
+    expect(config.container).toMatchObject({
+      image: 'localhost:5000/a/b:1.0',
+      command: ['sh', '-c', 'a "b"', 'c"d', 'e f', ''],
+      environment: [
+        ['A', '1'],
+        ['B', 'x=y'],
+      ],
+      memLimitBytes: 2 ** 29,
+      cpus: 0.5,
+      dns: ['8.8.8.8', '::1'],
+      volumes: ['data:/data:ro'],
+      volumesFrom: ['db'],
+      hostPort: 8000,
+    });
+    expect(config.placement.constraints).toMatchObject([
+      { key: 'region', soft: false },
+      { key: 'node', op: '!=', soft: true },
+    ]);
+  });
+
+  test('tells the first mistake in the file, not the first looked at', () => {
+    const text = '[scaling]\nmax_instances=x\n[cloud:docker]\nslots=0\n[endpoint]\nport=y\n';
+    expect(() => resolve(text)).toThrow(
+      expect.objectContaining({
+        code: 'config_invalid',
+        message: "scaling.max_instances (line 2, column 15): 'x' is not a whole number",
+        details: { section: 'scaling', key: 'max_instances', line: 2, column: 15 },
+      }),
+    );
+  });
+
+  test('does not blame keys together while one of them is wrong', () => {
+    expect(() => resolve('[scaling]\nmin_instances=5\nmax_instances=x\n')).toThrow("'x' is not a whole number");
+  });
+
+  test('without places a mistake has the column of its value', () => {
+    const { document } = readDocument('{"cloud:docker":{"command":"nc -l \\"4444"}}');
+    expect(() => resolveEndpoint(document)).toThrow('cloud:docker.command: unbalanced quote at column 7');
+  });
+
+  test('points into continued values, and to their start where references shift columns', () => {
+    expect(() => resolve('[scaling]\nrules = rate < 1,\n   active > 2\n')).toThrow('scaling.rules (line 3, column 11)');
+    expect(() => resolve('[scaling]\nx=1\nrules = rate < %(x)s, active > 2\n')).toThrow(
+      /scaling\.rules \(line 3, column 9\): .* at column 18/,
+    );
+  });
+
+  test('keeps unknown names, and warns about none of [DEFAULT]', () => {
+    const { document, places } = readDocument('[DEFAULT]\nport=80\n[endpoint]\nfuture=1\n[scaling]\n');
+    expect(document['endpoint']).toMatchObject({ future: '1', port: '80' });
+    expect(resolveEndpoint(document, places).warnings.map(({ message }) => message)).toEqual([
+      "endpoint.future (line 4, column 8): unknown key 'future'",
+    ]);
+  });
+
+  test.each<[string, string]>([
+    [
+      '[endpoint]\nurl=http://\ncloud=docker\nport=1\n[cloud:docker]\nimage=a',
+      'endpoint.loadbalancer (line 2, column 5): unset: nothing will serve the url',
+    ],
+    ['[endpoint]\nloadbalancer=nginx', 'endpoint.url (line 2, column 14): unset: nginx has nothing to serve'],
+    ['[endpoint]\ndecommissioned_timeout=10m', 'shorter than decommissioned_timeout: the decommission period ends after 300 s'],
+  ])('warns: %j', (text, message) => {
+    expect(
+      resolve(text)
+        .warnings.map((each) => each.message)
+        .join(),
+    ).toContain(message);
+  });
+
+  test.each<[string, string]>([
+    ['mem_limit=64m\nmem_reservation=128m', 'cloud:docker.mem_reservation (line 6, column 17): exceeds mem_limit'],
+    ['network=none', 'none cannot publish port 80; set port = 0'],
+    ['network=container:vpn', 'container:vpn cannot publish port 80'],
+    ['network=host\nhost_port=81', "the port on the host is the container's own, 80"],
+  ])('refuses what does not fit together: %j', (lines, message) => {
+    expect(() => resolve(`[endpoint]\ncloud=docker\nport=80\n[cloud:docker]\n${lines}\nimage=a\n`)).toThrow(message);
+  });
+});
+
+describe('a fingerprint', () => {
+  const base = '[endpoint]\ncloud=docker\nport=80\n[cloud:docker]\nimage=a\n';
+  const of = (text: string) => fingerprint(resolve(text).config);
+
+  test.each(['command=x', 'environment=A=1', 'cpus=1', 'slots=11', '[endpoint]\nport=81', 'pids_limit=1'])(
+    'changes with %s',
+    (line) => {
+      expect(of(`${base}${line}\n`)).not.toBe(of(base));
+    },
+  );
+
+  test.each([
+    '[scaling]\nmax_instances=9',
+    '[endpoint]\nurl=http://x/\nloadbalancer=nginx',
+    'constraints=a==b',
+    'strategy=random',
+    '[endpoint]\nhealth_check=/',
+    '[endpoint]\nweight=2',
+  ])('stays with %s', (line) => {
+    expect(of(`${base}${line}\n`)).toBe(of(base));
+  });
+
+  test('is 16 hexadecimal digits', () => {
+    expect(of(base)).toMatch(/^[0-9a-f]{16}$/);
+  });
+});
+
+describe('the daemon', () => {
+  test('has defaults for everything', () => {
+    expect(resolveDaemon({}, {}, 'vm1')).toEqual({
+      warnings: [],
+      config: {
+        manager: {
+          name: 'vm1',
+          address: null,
+          state: 'embedded',
+          dataDir: '/var/lib/reactor',
+          intervalMs: 1000,
+          logLevel: 'info',
+        },
+        api: { host: '127.0.0.1', port: 8080 },
+        docker: {
+          socket: '/var/run/docker.sock',
+          slots: 1000,
+          overcommit: 0,
+          labels: {},
+          portRange: { first: 20_000, last: 29_999 },
+          startLimit: 0,
+        },
+        nginx: {
+          binary: 'nginx',
+          configPath: null,
+          sitePath: null,
+          pidFile: null,
+          user: null,
+          logLimitBytes: 64 * 2 ** 20,
+          workers: 0,
+        },
+      },
+    });
+  });
+
+  test('takes the environment over the document, where empty is not set', () => {
+    const { document } = readDocument('[manager]\nname=a\nstate=redis://one\n[api]\nlisten=:1\n');
+    const { config } = resolveDaemon(document, {
+      REACTOR_NAME: '',
+      REACTOR_STATE: 'rediss://u:p@two:6380/3',
+      REACTOR_PORT: '99',
+    });
+    expect(config.manager).toMatchObject({ name: 'a', state: 'rediss://u:p@two:6380/3' });
+    expect(config.api).toEqual({ host: '', port: 99 });
+    expect(resolveDaemon(document, { REACTOR_LISTEN: '[::1]:0', REACTOR_PORT: '99' }).config.api).toEqual({
+      host: '::1',
+      port: 0,
+    });
+  });
+
+  test.each<[string, string]>([
+    ['[manager]\nstate=redis+sentinel://a:1,b:2', 'expected embedded, redis://'],
+    ['[cloud:docker]\nport_range=5-4', 'first port 5 is above last port 4'],
+    ['[cloud:docker]\nlabels=node=x', "item 1: 'node' is reserved"],
+    ['[loadbalancer:nginx]\npid_file=/run/nginx.pid', 'set all three or none'],
+    ['[loadbalancer:nginx]\nbinary=nginx; rm', "is not a program's name or path"],
+    ['[manager]\ninterval=0', 'manager.interval (line 2, column 10): must be > 0'],
+  ])('refuses %j', (text, message) => {
+    const { document, places } = readDocument(text);
+    expect(() => resolveDaemon(document, {}, 'vm1', places)).toThrow(message);
+  });
+
+  test('that takes nothing may have 0 slots', () => {
+    expect(resolveDaemon(readDocument('[cloud:docker]\nslots=0').document).config.docker.slots).toBe(0);
+  });
+});
+
+describe('the shipped configurations', () => {
+  test.each(['daemon', 'endpoint'] as const)('show every key of the %s with its default', (scope) => {
+    const file = scope === 'daemon' ? 'reactor.conf' : 'endpoint.conf';
+    expect(textOf(file)).toBe(defaultIni(scope));
+    const { document, places, warnings } = readDocument(textOf(file));
+    const defaults = scope === 'daemon' ? resolveDaemon({}) : resolveEndpoint({});
+    const shipped = scope === 'daemon' ? resolveDaemon(document, {}, 'localhost', places) : resolveEndpoint(document, places);
+    expect(warnings).toEqual([]);
+    expect(shipped).toEqual(defaults);
+    const keys = SCHEMA.filter((each) => each.scope === scope);
+    expect(keys.every(({ section, key }) => Object.hasOwn(document[section] ?? {}, key))).toBe(true);
+  });
+
+  test.each(readdirSync(new URL('examples/', CONFIGS)))('example %s is accepted without a warning', (file) => {
+    const { document, places, warnings } = readDocument(textOf(`examples/${file}`));
+    const resolved = Object.hasOwn(document, 'manager')
+      ? resolveDaemon(document, {}, 'vm1', places)
+      : resolveEndpoint(document, places);
+    expect([...warnings, ...resolved.warnings]).toEqual([]);
+  });
+
+  test.each(readdirSync(new URL('invalid/', CONFIGS)))('invalid %s is refused with the line it announces', (file) => {
+    const text = textOf(`invalid/${file}`);
+    const expected = /^# expected: (.+)\n/.exec(text)?.[1];
+    expect(expected).toBeDefined();
+    expect(() => resolve(text)).toThrow(expect.objectContaining({ message: expected }));
+  });
+});
+
+describe('a value', () => {
+  test.each<[string, number | null]>([
+    ['5', 5000],
+    ['1.5', 1500],
+    ['300ms', 300],
+    ['2m', 120_000],
+    ['1 h', 3_600_000],
+    ['1d', null],
+    ['.5', null],
+    ['', null],
+  ])('of time %j', (text, ms) => {
+    expect(parseDuration(text)).toMatchObject(ms === null ? { ok: false } : { ok: true, value: ms });
+  });
+
+  test.each<[string, number | null]>([
+    ['1024', 1024],
+    ['512m', 2 ** 29],
+    ['512MB', 2 ** 29],
+    ['512MiB', 2 ** 29],
+    ['1.5g', 1.5 * 2 ** 30],
+    ['8b', 8],
+    ['5x', null],
+    ['-1', null],
+  ])('of size %j', (text, bytes) => {
+    expect(parseSize(text)).toMatchObject(bytes === null ? { ok: false } : { ok: true, value: bytes });
+  });
+
+  test.each([
+    ['http://', { scheme: 'http', host: null, port: 80, path: '/' }],
+    ['https://', { scheme: 'https', host: null, port: 443, path: '/' }],
+    ['http://:8000', { scheme: 'http', host: null, port: 8000, path: '/' }],
+    ['HTTP://A.b_c-d:81/Path/', { scheme: 'http', host: 'a.b_c-d', port: 81, path: '/Path/' }],
+    ['http://10.0.0.1/x', { scheme: 'http', host: '10.0.0.1', port: 80, path: '/x' }],
+    ['http://[::1]:8/', { scheme: 'http', host: '[::1]', port: 8, path: '/' }],
+  ])('of address %s', (text, url) => {
+    expect(parseUrl(text)).toEqual({ ok: true, value: url });
+  });
+});
+
+test.each([
+  ['dcoker', ['nginx', 'docker'], 'docker'],
+  ['rat', ['rate', 'bytes'], 'rate'],
+  ['mange', ['manage', 'unmanage'], 'manage'],
+  ['x', ['list'], null],
+  ['URL', ['url'], 'url'],
+])('for %s of %j the suggestion is %s', (word, candidates, suggestion) => {
+  expect(suggest(word, candidates)).toBe(suggestion);
+});

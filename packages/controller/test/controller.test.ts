@@ -1,0 +1,153 @@
+import { KEYS, type LeaderRecord, type Meter, readCluster, type StateStore } from '@reactor/core';
+import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
+import { createCandidate } from '../src/leadership.js';
+import { createRound, type RoundOptions } from '../src/round.js';
+
+const silent: Meter = { add: () => undefined, set: () => undefined, observe: () => undefined };
+
+/** A clock the test moves; sleeping is not part of these tests. */
+function scriptedClock() {
+  let nowMs = 1_700_000_000_000;
+  return { now: () => nowMs, sleep: async () => undefined, pass: (ms: number) => void (nowMs += ms) };
+}
+
+function roundOptions(store: StateStore, clock: ReturnType<typeof scriptedClock>, change: Partial<RoundOptions> = {}): RoundOptions {
+  let ids = 0;
+  return {
+    store,
+    clock,
+    meter: silent,
+    log: () => undefined,
+    resolve: () => ({ config: anEndpointConfig(), hash: 'h' }),
+    random: () => 0,
+    newId: () => `i${(ids += 1)}`,
+    ...change,
+  };
+}
+
+/** The store's methods as plain functions, for a test to put its own in the place of one. */
+function bound(store: StateStore): StateStore {
+  const { read, commit, watch, lease, append, tail, publish, latest, close } = store;
+  return Object.fromEntries(
+    Object.entries({ read, commit, watch, lease, append, tail, publish, latest, close }).map(([name, method]) => [name, method.bind(store)]),
+  ) as unknown as StateStore;
+}
+
+async function seed(store: StateStore): Promise<void> {
+  const endpoint = { name: 'web', uid: 'u', document: {}, state: 'RUNNING', changedAtMs: 0 };
+  await store.commit({ expect: [], write: [{ key: KEYS.endpoint('web'), value: endpoint }, { key: KEYS.host('vm1'), value: { ...aHost('vm1') } as never }] });
+}
+
+describe('leadership', () => {
+  test('one candidate leads, the other waits until the lease has ended, and the epoch grows', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    const first = createCandidate({ store, host: 'vm1', clock });
+    const second = createCandidate({ store, host: 'vm2', clock });
+    expect(await first.lead()).toMatchObject({ epoch: 1 });
+    expect(await second.lead()).toBeNull();
+    clock.pass(16_000);
+    store.tick();
+    expect(await second.lead()).toMatchObject({ epoch: 2 });
+    expect(await first.lead()).toBeNull();
+  });
+
+  test('a leader that keeps its lease goes on leading in the same epoch', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    const candidate = createCandidate({ store, host: 'vm1', clock });
+    await candidate.lead();
+    for (let i = 0; i < 20; i += 1) {
+      clock.pass(5_000);
+      expect(await candidate.lead()).toMatchObject({ epoch: 1 });
+    }
+  });
+
+  test('a leader that could not renew in time gives up before its lease ends', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    const candidate = createCandidate({ store, host: 'vm1', clock });
+    await candidate.lead();
+    clock.pass(10_001);
+    // Its key is still there, so it cannot take a new term either.
+    expect(await candidate.lead()).toBeNull();
+  });
+
+  test('resigning lets another lead at once', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    const first = createCandidate({ store, host: 'vm1', clock });
+    await first.lead();
+    await first.resign();
+    const view = await store.read(KEYS.leader);
+    expect(view.entries.get(KEYS.leader)?.value as unknown as LeaderRecord).toBeUndefined();
+    expect(await createCandidate({ store, host: 'vm2', clock }).lead()).toMatchObject({ epoch: 2 });
+  });
+});
+
+describe('a round', () => {
+  test('commits the planned instances and logs why, then has nothing more to do', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const round = createRound(roundOptions(store, clock));
+    expect(await round(leadership)).toBe('planned');
+    const cluster = readCluster(await store.read(''));
+    expect([...cluster.instances.keys()]).toEqual(['i1']);
+    expect((await store.tail('endpoint/web', 0, 10)).map((entry) => entry.event)).toEqual(['SCALE_UPDATE', 'LAUNCH_INSTANCE']);
+
+    await round(leadership);
+    const { revision } = store;
+    expect(await round(leadership)).toBe('idle');
+    expect(store.revision).toBe(revision);
+  });
+
+  test('a deposed leader changes nothing', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const stale = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    clock.pass(16_000);
+    store.tick();
+    await createCandidate({ store, host: 'vm2', clock }).lead();
+    const { revision } = store;
+    expect(await createRound(roundOptions(store, clock))(stale)).toBe('conflict');
+    expect(store.revision).toBe(revision);
+  });
+
+  test('a configuration changed meanwhile voids the plan', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const changing: StateStore = {
+      ...bound(store),
+      latest: async (prefix) => {
+        await seed(store);
+        return store.latest(prefix);
+      },
+    };
+    expect(await createRound(roundOptions(changing, clock))(leadership)).toBe('conflict');
+    expect(readCluster(await store.read('')).instances.size).toBe(0);
+  });
+
+  test('one endpoint whose configuration cannot be used does not hold up another', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    await store.commit({ expect: [], write: [{ key: KEYS.endpoint('bad'), value: { name: 'bad', uid: 'b', document: {}, state: 'RUNNING', changedAtMs: 0 } }] });
+    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const told: string[] = [];
+    const round = createRound(
+      roundOptions(store, clock, {
+        resolve: (record) => (record.value.name === 'bad' ? { error: 'no such key' } : { config: anEndpointConfig(), hash: 'h' }),
+        log: (_level, message) => void told.push(message),
+      }),
+    );
+    await round(leadership);
+    await round(leadership);
+    expect(readCluster(await store.read('')).instances.size).toBe(1);
+    expect(told).toEqual(['endpoint bad: its stored configuration cannot be used: no such key']);
+  });
+});

@@ -1,0 +1,42 @@
+import { describeExit, plainWords, refusal } from '../src/failure.js';
+
+const answer = (status: number, message: string) => ({ status, message, json: { message } });
+
+describe('how a container ended, in plain words', () => {
+  test.each<[number | null, boolean, string]>([
+    [137, true, 'was killed: it needed more memory than mem_limit allows'],
+    [0, false, 'ended by itself (exit code 0); the command must keep running'],
+    [1, false, 'failed (exit code 1)'],
+    [125, false, 'could not be run by Docker (exit code 125)'],
+    [126, false, 'could not run its command: not executable or no permission (exit code 126)'],
+    [127, false, 'could not run its command: no such file in the image (exit code 127)'],
+    [137, false, 'was killed from outside (exit code 137, SIGKILL)'],
+    [139, false, 'crashed (exit code 139, SIGSEGV: segmentation fault)'],
+    [143, false, 'was ended by a signal (exit code 143, SIGTERM)'],
+    [255, false, 'failed (exit code 255)'],
+    [null, false, 'ended'],
+  ])('exit code %p, out of memory %p', (code, oom, words) => {
+    expect(describeExit(code, oom)).toBe(words);
+  });
+});
+
+describe('a refusal of Docker', () => {
+  test.each([
+    'driver failed programming external connectivity on endpoint x: Bind for 10.0.0.1:20001 failed: port is already allocated',
+    'driver failed: Error starting userland proxy: listen tcp4 10.0.0.1:20001: bind: address already in use',
+  ])('about a taken port asks for another one: %s', (message) => {
+    expect(refusal(answer(500, message), 'start container x').code).toBe('port_taken');
+  });
+
+  test('about a full disk says so', () => {
+    const error = refusal(answer(500, 'write /x: no space left on device'), 'create container x');
+    expect(error).toMatchObject({ code: 'docker_refused', message: expect.stringContaining('its disk is full') });
+  });
+
+  test('is told on one line without control characters, and cut', () => {
+    const { message } = refusal(answer(400, `bad\r\n\u001b[31m\tthing\u202e${'x'.repeat(5_000)}`), 'create container x');
+    expect(message).toMatch(/^Docker refused to create container x: bad \[31m thing x+…$/u);
+    expect(message.length).toBeLessThan(400);
+    expect(plainWords('')).toBe('');
+  });
+});

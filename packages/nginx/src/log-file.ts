@@ -1,0 +1,123 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { LogLines } from './log-line.js';
+
+/** One log file, read forward through one handle. */
+const CHUNK_BYTES = 256 * 1024;
+/** Our longest line, 16 attempts over IPv6, is below 2 kB; more without a line feed is not ours. */
+const LINE_LIMIT_BYTES = 8 * 1024;
+/** What is compared to notice that a file was truncated and has grown past the position again; lines hold milliseconds. */
+const FINGERPRINT_BYTES = 64;
+/** One call reads no more, so that the daemon does other things between: about a quarter of a second. */
+const CALL_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Workers write their buffers every 100 ms, so an older line may stand behind a newer one. */
+const DISORDER_MS = 1_000;
+
+const LF = 10;
+
+export type DrainOutcome = 'quiet' | 'grew' | 'truncated';
+
+export class LogFile {
+  readonly #handle: FileHandle;
+  readonly inode: number;
+  /** Everything before it was read; the half line at the end of it is in `#half`. */
+  #position = 0;
+  #half: Buffer = Buffer.alloc(0);
+  #fingerprint: Buffer = Buffer.alloc(0);
+  /** In a line that is too long: everything up to the next line feed is dropped. */
+  #skipping = false;
+  sizeBytes = 0;
+
+  constructor(handle: FileHandle, inode: number) {
+    this.#handle = handle;
+    this.inode = inode;
+  }
+
+  get lagBytes(): number {
+    return Math.max(0, this.sizeBytes - this.#position);
+  }
+
+  /**
+   * Stands at the first whole line of the last `bytes`. Answers since when (milliseconds) all lines are ahead of it: since
+   * the file exists when it stands at its start, else since the first line it will read.
+   */
+  async standBeforeEnd(bytes: number, nowMs: number): Promise<number> {
+    const { size, birthtimeMs } = await this.#handle.stat();
+    this.sizeBytes = size;
+    if (size <= bytes) return birthtimeMs > 0 ? Math.min(birthtimeMs, nowMs) : nowMs;
+    const buffer = Buffer.alloc(2 * LINE_LIMIT_BYTES);
+    const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, size - bytes);
+    const lf = buffer.subarray(0, bytesRead).indexOf(LF);
+    if (lf < 0) {
+      this.#position = size;
+      this.#skipping = true;
+      return nowMs;
+    }
+    this.#position = size - bytes + lf + 1;
+    const first = /^[0-9a-f]{12}\t([0-9]{1,11})\./.exec(buffer.toString('latin1', lf + 1, Math.min(bytesRead, lf + 33)));
+    return first === null ? nowMs : Math.min(nowMs, Number(first[1]) * 1000 + DISORDER_MS);
+  }
+
+  /** Counts the whole lines that are new. */
+  async drain(lines: LogLines, nowMs: number): Promise<DrainOutcome> {
+    this.sizeBytes = (await this.#handle.stat()).size;
+    if (this.sizeBytes === this.#position) return 'quiet';
+    const truncated = this.sizeBytes < this.#position || !(await this.#isSameFile());
+    if (truncated) this.#restart();
+    const limit = this.#position + CALL_LIMIT_BYTES;
+    const buffer = Buffer.allocUnsafe(LINE_LIMIT_BYTES + CHUNK_BYTES);
+    while (this.#position < limit) {
+      const kept = this.#half.copy(buffer, 0);
+      const { bytesRead } = await this.#handle.read(buffer, kept, CHUNK_BYTES, this.#position);
+      if (bytesRead === 0) break;
+      this.#position += bytesRead;
+      const end = kept + bytesRead;
+      this.#fingerprint = Buffer.from(buffer.subarray(Math.max(0, end - FINGERPRINT_BYTES), end));
+      this.#take(buffer, end, lines, Math.floor(nowMs / 1000));
+      if (bytesRead < CHUNK_BYTES) break;
+    }
+    return truncated ? 'truncated' : 'grew';
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #take(buffer: Buffer, end: number, lines: LogLines, nowSecond: number): void {
+    let start = 0;
+    if (this.#skipping) {
+      const lf = buffer.indexOf(LF);
+      if (lf < 0 || lf >= end) {
+        this.#half = Buffer.alloc(0);
+        return;
+      }
+      this.#skipping = false;
+      start = lf + 1;
+    }
+    const last = end === 0 ? -1 : buffer.lastIndexOf(LF, end - 1);
+    if (last >= start) {
+      lines.scan(buffer, start, last + 1, nowSecond);
+      start = last + 1;
+    }
+    if (end - start > LINE_LIMIT_BYTES) {
+      lines.bad++;
+      this.#skipping = true;
+      start = end;
+    }
+    this.#half = Buffer.from(buffer.subarray(start, end));
+  }
+
+  #restart(): void {
+    this.#position = 0;
+    this.#half = Buffer.alloc(0);
+    this.#fingerprint = Buffer.alloc(0);
+    this.#skipping = false;
+  }
+
+  async #isSameFile(): Promise<boolean> {
+    const { length } = this.#fingerprint;
+    if (length === 0) return true;
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await this.#handle.read(buffer, 0, length, this.#position - length);
+    return bytesRead === length && buffer.equals(this.#fingerprint);
+  }
+}

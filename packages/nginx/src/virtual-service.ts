@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Backend, EndpointUrl, Service } from '@reactor/core';
+
+/**
+ * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
+ * traffic between versions (as in 2013). Whatever a user wrote is held to an allow-list here once more, whoever checked it
+ * before: what passes needs no quoting in nginx's text, what does not sets its endpoint aside and nobody else's.
+ */
+export interface VirtualService {
+  /** 12 hex digits of the URL: names its upstream and stands first on its log lines. 48 bits, so it is an exact number too. */
+  readonly token: string;
+  readonly url: EndpointUrl;
+  /** By name. The first one's settings hold where they differ; requests that reached no backend count for it. */
+  readonly endpoints: readonly string[];
+  /** By address, each address once, without weight 0. */
+  readonly backends: readonly Backend[];
+  readonly redirect: string | null;
+  readonly sticky: boolean;
+  /** Idle connections to the backends kept per worker. */
+  readonly keepalive: number;
+  readonly tls: { readonly certificate: string; readonly key: string } | null;
+}
+
+export interface Grouping {
+  /** By port, host (none first), path. */
+  readonly virtual: readonly VirtualService[];
+  readonly setAside: Readonly<Record<string, string>>;
+}
+
+/** Enough to carry the bursts of one worker; more idle sockets would count as nothing but memory at the backends. */
+const KEEPALIVE_CONNECTIONS = 32;
+const KEEPALIVE_LIMIT = 10_000;
+const WEIGHT_LIMIT = 65_535;
+
+const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
+const HOST = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
+const PATH = /^\/[A-Za-z0-9._~!&()*+,:=@/-]{0,1023}$/;
+const REDIRECT = /^https?:\/\/[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~!&()*+,:=@%/?#-]{0,1023})?$/;
+const PEM_BLOCK = '-----BEGIN [A-Z0-9 ]{3,40}-----\\r?\\n(?:[A-Za-z0-9+/=]{1,80}\\r?\\n)+-----END [A-Z0-9 ]{3,40}-----';
+const PEM = new RegExp(`^(?:\\s*${PEM_BLOCK})+\\s*$`);
+const PEM_LIMIT_BYTES = 262_144;
+
+/** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
+export function groupServices(services: readonly Service[]): Grouping {
+  const setAside: Record<string, string> = {};
+  const groups = new Map<string, Service[]>();
+  const schemes = new Map<number, { scheme: string; endpoint: string }>();
+  for (const service of [...services].sort((a, b) => compare(a.endpoint, b.endpoint))) {
+    const reason = faultOf(service);
+    if (reason !== null) {
+      setAside[service.endpoint] = reason;
+      continue;
+    }
+    const { port, scheme } = service.url;
+    const holder = schemes.get(port) ?? { scheme, endpoint: service.endpoint };
+    schemes.set(port, holder);
+    if (holder.scheme !== scheme) {
+      setAside[service.endpoint] = `port ${port} already serves ${holder.scheme} for endpoint '${holder.endpoint}'`;
+      continue;
+    }
+    const key = urlText(service.url);
+    groups.set(key, [...(groups.get(key) ?? []), service]);
+  }
+  return { virtual: [...groups.values()].map(merge).sort(byPlace), setAside };
+}
+
+/** The URL as one comparable text, default port and path written out. */
+export function urlText(url: EndpointUrl): string {
+  return `${url.scheme}://${url.host ?? ''}:${url.port}${url.path}`;
+}
+
+export function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/** `host:port` as nginx writes and logs it. */
+export function addressText(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function merge(members: readonly Service[]): VirtualService {
+  const first = members[0]!;
+  const backends = new Map<string, Backend>();
+  for (const member of members) {
+    for (const backend of member.backends) {
+      const address = addressText(backend.host, backend.port);
+      if (backend.weight > 0 && !backends.has(address)) backends.set(address, backend);
+    }
+  }
+  return {
+    token: shortHash(urlText(first.url)),
+    url: first.url,
+    endpoints: members.map((member) => member.endpoint),
+    backends: [...backends].sort(([a], [b]) => compare(a, b)).map(([, backend]) => backend),
+    redirect: members.map(redirectOf).find((redirect) => redirect !== null) ?? null,
+    sticky: first.nginx.stickySessions,
+    keepalive: Math.max(...members.map((member) => member.nginx.keepalive)) || KEEPALIVE_CONNECTIONS,
+    tls: first.url.scheme === 'https' ? { certificate: first.nginx.sslCertificate!, key: first.nginx.sslKey! } : null,
+  };
+}
+
+function byPlace(a: VirtualService, b: VirtualService): number {
+  return a.url.port - b.url.port || compare(a.url.host ?? '', b.url.host ?? '') || compare(a.url.path, b.url.path);
+}
+
+const redirectOf = (service: Service) => service.redirect ?? service.nginx.redirect;
+
+/** Why a service cannot be written, or null. Values are not repeated: this text is shown to whoever may read the endpoint. */
+function faultOf(service: Service): string | null {
+  const { url, nginx, backends } = service;
+  const redirect = redirectOf(service);
+  if (url.host !== null && !HOST.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
+    return 'url: the host is not a host name or an address';
+  }
+  if (!isPort(url.port)) return 'url: the port is not 1 to 65535';
+  if (!PATH.test(url.path)) return 'url: the path has a character that nginx could misread';
+  if (redirect !== null && !REDIRECT.test(redirect)) return 'redirect: expected an http or https URL';
+  if (!isWhole(nginx.keepalive, 0, KEEPALIVE_LIMIT)) return `keepalive: expected 0 to ${KEEPALIVE_LIMIT}`;
+  for (const backend of backends) {
+    if (isIP(backend.host) === 0 || backend.host.includes('%')) return `backend '${backend.id}': its host is not an address`;
+    if (!isPort(backend.port)) return `backend '${backend.id}': its port is not 1 to 65535`;
+    if (!isWhole(backend.weight, 0, WEIGHT_LIMIT)) return `weight: expected 0 to ${WEIGHT_LIMIT}`;
+  }
+  return tlsFaultOf(service);
+}
+
+function tlsFaultOf({ url, nginx }: Service): string | null {
+  if (url.scheme !== 'https') return nginx.ssl ? 'ssl: needs a url that starts with https://' : null;
+  if (!nginx.ssl) return 'url: https needs ssl = true in [loadbalancer:nginx]';
+  if (nginx.sslCertificate === null || nginx.sslKey === null) {
+    return 'ssl: needs ssl_certificate and ssl_key; generated certificates are not available yet';
+  }
+  for (const [key, text] of [
+    ['ssl_certificate', nginx.sslCertificate],
+    ['ssl_key', nginx.sslKey],
+  ] as const) {
+    if (text.length > PEM_LIMIT_BYTES || !PEM.test(text)) return `${key}: expected PEM text and nothing else`;
+  }
+  return null;
+}
+
+const isPort = (port: number) => isWhole(port, 1, 65_535);
+const isWhole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;

@@ -1,0 +1,24 @@
+import { ReactorError, type StateStore } from '@reactor/core';
+import { openEmbedded } from './embedded-store.js';
+import type { StateIdentity } from './identity.js';
+import { openRedis } from './redis-store.js';
+
+export interface StateOptions {
+  /** Where the embedded state is kept. */
+  readonly directory: string;
+  /** What the daemon last knew of its state; contents that are not it are refused with `state_foreign`. */
+  readonly known?: StateIdentity;
+  /** Told once per problem of a Redis state. */
+  readonly onProblem?: (error: ReactorError) => void;
+}
+
+/** Opens the state a URL names: `embedded`, or one of Redis. Throws `config_invalid`, `state_unavailable` or `state_foreign`. */
+export async function openState(url: string, options: StateOptions): Promise<StateStore> {
+  const { directory, ...others } = options;
+  if (url === 'embedded') return openEmbedded({ directory, ...(others.known === undefined ? {} : { known: others.known }) });
+  if (/^(redis|rediss|redis\+sentinel):/.test(url)) return openRedis({ url, ...others });
+  throw new ReactorError(
+    'config_invalid',
+    `the state URL ${JSON.stringify(url.replace(/\/\/.*@/, '//***@'))} is unknown; expected embedded, redis://, rediss:// or redis+sentinel://`,
+  );
+}

@@ -1,0 +1,44 @@
+import { describeError, ReactorError } from '@reactor/core';
+
+/** What to do about an error reply of Redis, by the code that begins it. */
+const ADVICE: Readonly<Record<string, string>> = {
+  BUSY: 'another script holds Redis up: wait, or end it with SCRIPT KILL',
+  LOADING: 'Redis is still loading its data: wait',
+  OOM: 'Redis is out of memory: raise maxmemory or remove what else it holds; its eviction policy must be noeviction',
+  MISCONF: 'Redis cannot save to disk: look at its log, make room on its disk',
+  READONLY: 'this is a replica: name the master, or use redis+sentinel://',
+  NOREPLICAS: 'Redis has fewer replicas than min-replicas-to-write: start them',
+  MASTERDOWN: 'this replica has lost its master: name the master',
+  NOAUTH: 'Redis wants a password: put it into the state URL',
+  WRONGPASS: 'the user name or the password in the state URL is wrong',
+  NOPERM: 'the user needs: ACL SETUSER <user> on ~{reactor:* +@read +@write +@scripting +time +select',
+  CLUSTERDOWN: 'the Redis cluster does not serve this slot: look at CLUSTER INFO',
+  MOVED: 'this is a node of a Redis cluster that does not hold the state: name the one that does',
+  NOSCRIPT: 'Redis keeps forgetting its scripts: look for SCRIPT FLUSH',
+};
+const CODES = new RegExp(`\\b(${Object.keys(ADVICE).join('|')})\\b`);
+
+/** An error reply: Redis received the call and refused it. Anything else leaves open whether it happened. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** The code an error reply begins with. Redis before 7 wraps the reply of a command inside a script, so it is looked for. */
+export function replyCode(error: Error): string {
+  return CODES.exec(error.message)?.[1] ?? error.message.split(' ')[0] ?? '';
+}
+
+/** @param where the address, without credentials. */
+export function unavailableBecause(where: string, error: unknown): ReactorError {
+  const text = describeError(error);
+  if (!isRefusal(error)) {
+    return new ReactorError('state_unavailable', `the cluster state at ${where} cannot be reached: ${text}`, { cause: error });
+  }
+  const code = replyCode(error);
+  const advice = ADVICE[code];
+  return new ReactorError(
+    'state_unavailable',
+    `the cluster state at ${where} refused: ${text}${advice === undefined ? '' : `; ${advice}`}`,
+    { cause: error, details: { reply: code } },
+  );
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { LIMITS } from './limits.js';
+
+/** Every verb is one Lua file in `lua/`, next to `src` and `dist`, run after `moment.lua`, which all of them begin with. */
+export const VERBS = [
+  'open',
+  'read',
+  'commit',
+  'changes',
+  'lease',
+  'keep',
+  'release',
+  'append',
+  'tail',
+  'publish',
+  'latest',
+] as const;
+
+export type Verb = (typeof VERBS)[number];
+
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** @param directory where the Lua files are. */
+export function loadScripts(directory: URL = new URL('../lua/', import.meta.url)): Readonly<Record<Verb, Script>> {
+  const moment = readFileSync(new URL('moment.lua', directory), 'utf8')
+    .replaceAll('@changesKeptBytes@', String(LIMITS.changesKeptBytes))
+    .replaceAll('@changesKept@', String(LIMITS.changesKept));
+  const scripts = VERBS.map((verb) => {
+    const text = `${moment}\n${readFileSync(new URL(`${verb}.lua`, directory), 'utf8')}`;
+    return [verb, { text, sha: createHash('sha1').update(text).digest('hex') }] as const;
+  });
+  return Object.fromEntries(scripts) as Record<Verb, Script>;
+}

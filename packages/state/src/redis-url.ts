@@ -1,0 +1,93 @@
+import { ReactorError } from '@reactor/core';
+import type { RedisOptions } from 'ioredis';
+
+const DEFAULT_PORT = 6379;
+const DEFAULT_SENTINEL_PORT = 26379;
+const EXPECTED =
+  'expected redis://[user:password@]host[:port][/db], rediss://... for TLS or redis+sentinel://[user:password@]host:port,host:port/master[/db]';
+
+export interface RedisTarget {
+  readonly options: RedisOptions;
+  /** The address without credentials, for messages. */
+  readonly where: string;
+}
+
+/** Where a state URL leads; throws `config_invalid`. Credentials are percent-decoded; `sentinelPassword` is a query parameter. */
+export function parseRedisUrl(url: string): RedisTarget {
+  const match = /^(redis|rediss|redis\+sentinel):\/\/(?:([^@/]*)@)?([^/?]*)((?:\/[^/?]*)*)(?:\?(.*))?$/.exec(url);
+  if (match === null) throw invalid(`the state URL ${withoutCredentials(url)} is not one of Redis`);
+  const [, scheme, userInfo, authority, path = '', query = ''] = match;
+  const segments = path.split('/').slice(1);
+  if (scheme === 'redis+sentinel') return sentinelTarget(userInfo, authority ?? '', segments, new URLSearchParams(query));
+  const [address] = addresses(authority === '' ? 'localhost' : (authority ?? ''), DEFAULT_PORT);
+  if (address === undefined || segments.length > 1) throw invalid(`the state URL ${withoutCredentials(url)} is incomplete`);
+  const db = database(segments[0]);
+  return {
+    options: {
+      ...address,
+      ...credentials(userInfo),
+      db,
+      ...(scheme === 'rediss' ? { tls: { servername: address.host } } : {}),
+    },
+    where: `${scheme}://${address.host}:${address.port}/${db}`,
+  };
+}
+
+function sentinelTarget(
+  userInfo: string | undefined,
+  authority: string,
+  segments: readonly string[],
+  query: URLSearchParams,
+): RedisTarget {
+  const [name, databaseText] = segments;
+  if (name === undefined || name === '' || segments.length > 2) throw invalid('the Sentinel URL names no master');
+  const sentinels = addresses(authority, DEFAULT_SENTINEL_PORT);
+  const sentinelPassword = query.get('sentinelPassword');
+  const db = database(databaseText);
+  return {
+    options: {
+      sentinels,
+      name,
+      ...credentials(userInfo),
+      db,
+      ...(sentinelPassword === null ? {} : { sentinelPassword }),
+    },
+    where: `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}/${db}`,
+  };
+}
+
+function addresses(authority: string, defaultPort: number): { readonly host: string; readonly port: number }[] {
+  return authority.split(',').map((text) => {
+    const [, bracketed, plain, portText] = /^(?:\[([0-9a-fA-F:]+)\]|([A-Za-z0-9._-]+))(?::(\d+))?$/.exec(text) ?? [];
+    const host = bracketed ?? plain;
+    const port = portText === undefined ? defaultPort : Number(portText);
+    if (host === undefined || port < 1 || port > 65_535) throw invalid(`the address ${JSON.stringify(text)} of Redis is invalid`);
+    return { host, port };
+  });
+}
+
+function credentials(userInfo: string | undefined): { readonly username?: string; readonly password?: string } {
+  if (userInfo === undefined || userInfo === '') return {};
+  const colon = userInfo.indexOf(':');
+  const [user, password] = colon < 0 ? [userInfo, ''] : [userInfo.slice(0, colon), userInfo.slice(colon + 1)];
+  try {
+    const username = decodeURIComponent(user);
+    return { ...(username === '' ? {} : { username }), password: decodeURIComponent(password) };
+  } catch {
+    throw invalid('the credentials in the state URL are not percent-encoded');
+  }
+}
+
+function database(text: string | undefined): number {
+  if (text === undefined || text === '') return 0;
+  if (!/^\d{1,4}$/.test(text)) throw invalid(`the Redis database ${JSON.stringify(text)} is not a number`);
+  return Number(text);
+}
+
+function withoutCredentials(url: string): string {
+  return JSON.stringify(url.replace(/\/\/.*@/, '//***@'));
+}
+
+function invalid(what: string): ReactorError {
+  return new ReactorError('config_invalid', `${what}; ${EXPECTED}`);
+}

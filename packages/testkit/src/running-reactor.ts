@@ -1,0 +1,158 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.js';
+
+/**
+ * A real reactord on the sandbox's host, with directories of its own, driven through the real `reactor` command. Only
+ * inside `scripts/sandbox`, which sets REACTOR_TEST_*.
+ */
+export interface RunningReactor {
+  readonly directory: string;
+  readonly api: string;
+  readonly docker: string;
+  readonly pid: () => number;
+  /** Runs `reactor WORDS`, fails with its output unless it ends with status 0. */
+  reactor(words: readonly string[], input?: string): Promise<string>;
+  /** The same, with the status instead of failing. */
+  tryReactor(words: readonly string[], input?: string): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
+  /** Docker's command line on the sandbox's engine. */
+  dockerCli(words: readonly string[]): Promise<string>;
+  get<T>(path: string): Promise<T>;
+  log(): string;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  start(): Promise<void>;
+  /** Ends the daemon, its nginx and its containers; removes the directory. */
+  stop(): Promise<void>;
+}
+
+export interface RunningReactorOptions {
+  readonly name?: string;
+  readonly state?: string;
+  readonly apiPort?: number;
+  /** More lines for reactor.conf. */
+  readonly configuration?: string;
+}
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const CLI = join(ROOT, 'packages/cli/dist/reactor.mjs');
+const DAEMON = join(ROOT, 'packages/daemon/dist/main.js');
+const START_MS = 20_000;
+const STOP_MS = 10_000;
+
+/** What scripts/sandbox says about the host; fails loudly outside of it, for a skipped test of the real thing is no test. */
+export function sandbox(): { readonly docker: string; readonly dockerPid: string; readonly address: string; readonly image: string; readonly directory: string } {
+  const read = (name: string): string => {
+    const value = process.env[name];
+    if (!value) throw new Error(`${name} is not set: run the real tests with scripts/test, or inside scripts/sandbox`);
+    return value;
+  };
+  return {
+    docker: read('REACTOR_TEST_DOCKER'),
+    dockerPid: read('REACTOR_TEST_DOCKER_PID'),
+    address: read('REACTOR_TEST_ADDRESS'),
+    image: read('REACTOR_TEST_IMAGE'),
+    directory: read('REACTOR_TEST_DIR'),
+  };
+}
+
+export async function startReactor(options: RunningReactorOptions = {}): Promise<RunningReactor> {
+  const host = sandbox();
+  const name = options.name ?? 'vm1';
+  const port = options.apiPort ?? 8080;
+  const api = `http://127.0.0.1:${port}`;
+  const directory = mkdtempSync(join(host.directory, `${name}.`));
+  const data = join(directory, 'data');
+  const logFile = join(directory, 'reactord.log');
+  mkdirSync(data);
+  // The workers of nginx run as another account and open their log themselves.
+  await run('chmod', ['755', directory, data]);
+  writeFileSync(
+    join(directory, 'reactor.conf'),
+    `[manager]\nname=${name}\naddress=${host.address}\ndata_dir=${data}\nstate=${options.state ?? 'embedded'}\n[api]\nlisten=127.0.0.1:${port}\n[cloud:docker]\nsocket=${host.docker}\n${options.configuration ?? ''}`,
+  );
+  let daemon: ChildProcess | null = null;
+  const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
+
+  const start = async (): Promise<void> => {
+    const sink = openSync(logFile, 'a');
+    const child = spawn(process.execPath, [DAEMON, '--config', join(directory, 'reactor.conf')], { stdio: ['ignore', sink, sink] });
+    daemon = child;
+    await until('the API is ready', START_MS, async () => {
+      if (child.exitCode !== null) throw new Error(`reactord ended with status ${child.exitCode}:\n${log()}`);
+      return (await fetch(`${api}/readyz`)).ok;
+    });
+  };
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    const child = daemon;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+  const tryReactor: RunningReactor['tryReactor'] = (words, input) => collect(process.execPath, [CLI, ...words], { REACTOR_API: api }, input);
+  const reactor: RunningReactor['reactor'] = async (words, input) => {
+    const { status, stdout, stderr } = await tryReactor(words, input);
+    if (status !== 0) throw new Error(`reactor ${words.join(' ')} ended with status ${status}: ${stderr}${stdout}`);
+    return stdout;
+  };
+  const dockerCli = (words: readonly string[]): Promise<string> => run('docker', ['-H', `unix://${host.docker}`, ...words]);
+
+  const stop = async (): Promise<void> => {
+    const cluster = /cluster ([0-9a-zA-Z-]+)/.exec(log())?.[1];
+    const hung = setTimeout(() => daemon?.kill('SIGKILL'), STOP_MS);
+    await kill('SIGTERM');
+    clearTimeout(hung);
+    const pidFile = join(data, 'nginx/nginx.pid');
+    if (existsSync(pidFile)) {
+      const master = Number(readFileSync(pidFile, 'utf8'));
+      process.kill(master, 'SIGTERM');
+      await until('nginx has ended', STOP_MS, async () => !existsSync(`/proc/${master}`));
+    }
+    if (cluster) {
+      const ids = (await dockerCli(['ps', '-aq', '--filter', `label=reactor.cluster=${cluster}`])).split('\n').filter(Boolean);
+      if (ids.length > 0) await dockerCli(['rm', '-f', ...ids]);
+    }
+    rmSync(directory, { recursive: true, force: true });
+  };
+
+  await start();
+  return {
+    directory,
+    api,
+    docker: host.docker,
+    pid: () => daemon?.pid ?? 0,
+    reactor,
+    tryReactor,
+    dockerCli,
+    get: async <T>(path: string) => (await fetch(`${api}${path}`)).json() as Promise<T>,
+    log,
+    kill,
+    start,
+    stop,
+  };
+}
+
+async function run(file: string, words: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await collect(file, words, {});
+  if (status !== 0) throw new Error(`${file} ${words.join(' ')} ended with status ${status}: ${stderr}`);
+  return stdout;
+}
+
+function collect(
+  file: string,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  input = '',
+): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(file, words, { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      const status = error === null ? 0 : (error as { code?: unknown }).code;
+      if (typeof status === 'number') resolve({ status, stdout, stderr });
+      else reject(error as Error);
+    });
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}

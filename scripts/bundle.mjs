@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/**
+ * Makes the two executables out of what `tsc -b` has built:
+ *
+ *     packages/cli/dist/main.js     ->  packages/cli/dist/reactor.mjs     and its chunks
+ *     packages/daemon/dist/main.js  ->  packages/daemon/dist/reactord.mjs and its chunks
+ *
+ * Both are split at their dynamic imports, so that `reactor version` reads a few kilobytes and not the whole program.
+ * Each chunk's name carries a hash of its content: an update in place never mixes two versions.
+ */
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const EXECUTABLE = 0o755;
+
+/** Compiled parts cannot be bundled. lmdb is found in node_modules when the daemon runs; the others are optional speed-ups of its libraries. */
+const NATIVE = ['lmdb', 'cpu-features', '*.node'];
+
+/** Bundled CommonJS libraries ask for Node's own modules by `require`, which an ES module does not have. */
+const REQUIRE =
+  "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
+
+// Each main.js begins with `#!/usr/bin/env node`, which esbuild keeps at the head of the entry.
+const PROGRAMS = [
+  { entry: 'packages/cli/dist/main.js', name: 'reactor', external: [], banner: '' },
+  { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: NATIVE, banner: REQUIRE },
+];
+
+/**
+ * Our modules do nothing when they are imported, and neither does the regular expression library. Told so, esbuild drops
+ * what a program does not use and gives each chunk only what it needs; else every command would load all of core.
+ */
+const importsArePure = {
+  name: 'imports-are-pure',
+  setup(build) {
+    build.onResolve({ filter: /^(\.{1,2}\/|@reactor\/|re2js$)/ }, async ({ path, pluginData, ...from }) => {
+      if (pluginData === importsArePure || !from.resolveDir.startsWith(join(ROOT, 'packages'))) return null;
+      const found = await build.resolve(path, { ...from, pluginData: importsArePure });
+      return from.kind === 'entry-point' ? found : { ...found, sideEffects: false };
+    });
+  },
+};
+
+for (const program of PROGRAMS) {
+  if (!existsSync(join(ROOT, program.entry))) {
+    console.log(`${program.name}: ${program.entry} is not there, skipped`);
+    continue;
+  }
+  await bundle(program);
+}
+
+async function bundle({ entry, name, external, banner }) {
+  const directory = join(ROOT, dirname(entry));
+  const chunks = `${name}-chunks`;
+  rmSync(join(directory, chunks), { recursive: true, force: true });
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: [{ in: entry, out: name }],
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${chunks}/[name]-[hash]`,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external,
+    // Less to read and to parse; names stay, for stacks that can be understood.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    banner: { js: banner },
+    plugins: [importsArePure],
+  });
+  const executable = join(directory, `${name}.mjs`);
+  chmodSync(executable, EXECUTABLE);
+  report(name, executable, join(directory, chunks));
+}
+
+function report(name, executable, chunks) {
+  const files = existsSync(chunks) ? readdirSync(chunks).map((file) => join(chunks, file)) : [];
+  const size = (path) => statSync(path).size;
+  const total = [executable, ...files].reduce((sum, path) => sum + size(path), 0);
+  console.log(`${name}: ${size(executable)} bytes, with ${files.length} chunks ${total} bytes`);
+}

@@ -1,0 +1,121 @@
+import { type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
+
+/** The main job, end to end, on real Docker and real nginx, through the real commands. */
+
+const SERVICE = 'http://127.0.0.1/';
+
+const configuration = (extra = ''): string => `[endpoint]
+url=http://
+cloud=docker
+loadbalancer=nginx
+port=5000
+decommissioned_timeout=3
+[scaling]
+min_instances=1
+max_instances=5
+window=4
+scale_down_delay=2
+[cloud:docker]
+image=${sandbox().image}
+command=/usr/local/bin/runapp
+${extra}`;
+
+interface State {
+  readonly state: string;
+  readonly active: readonly string[];
+  readonly instances: Readonly<Record<string, number>>;
+}
+
+let reactor: RunningReactor;
+
+beforeAll(async () => {
+  reactor = await startReactor();
+}, 30_000);
+afterAll(() => reactor.stop(), 60_000);
+
+const state = (endpoint = 'pyex'): Promise<State> => reactor.get(`/v1.1/endpoints/${endpoint}/state`);
+const ready = async (endpoint = 'pyex'): Promise<number> => (await state(endpoint)).instances['ready'] ?? 0;
+const total = async (endpoint = 'pyex'): Promise<number> => Object.values((await state(endpoint)).instances).reduce((a, b) => a + b, 0);
+const answers = async (url = SERVICE): Promise<boolean> => (await fetch(url)).ok;
+
+describe('the walk-through', () => {
+  test('deploys with manage and start', async () => {
+    await reactor.reactor(['unmanage', 'apihttp']);
+    await reactor.reactor(['manage', 'pyex'], configuration());
+    expect(await reactor.get('/v1.1/endpoints/pyex/state')).toMatchObject({ state: 'PAUSED' });
+    await reactor.reactor(['start', 'pyex']);
+    await until('the service answers', 20_000, () => answers());
+    expect(JSON.parse(await reactor.reactor(['get-metrics', 'pyex']))).toMatchObject({ active: expect.any(Number) });
+  }, 40_000);
+
+  test('scales to five under load, drains, takes back, returns to one, and no request fails', async () => {
+    await reactor.reactor(['set', 'pyex', 'scaling', 'rules', '0 < rate < 1']);
+    const first = startLoad({ url: SERVICE, perSecond: 25 });
+    await until('five instances are ready', 30_000, async () => (await ready()) === 5);
+    await until('all five answer', 15_000, () => first.result().instances.size === 5);
+    const metrics = JSON.parse(await reactor.reactor(['get-metrics', 'pyex']));
+    expect(metrics.rate).toBeGreaterThan(2);
+    expect(metrics.rate).toBeLessThan(8);
+    expect((await first.stop()).failures).toEqual([]);
+
+    await until('instances drain', 20_000, async () => ((await state()).instances['draining'] ?? 0) > 0);
+    const again = startLoad({ url: SERVICE, perSecond: 25 });
+    await until('five are ready again', 20_000, async () => (await ready()) === 5);
+    expect((await again.stop()).failures).toEqual([]);
+    const log = await reactor.reactor(['log', 'pyex']);
+    expect(log).toContain('back into service');
+
+    await until('one instance is left', 40_000, async () => (await total()) === 1);
+    const containers = await reactor.dockerCli(['ps', '-q', '--filter', 'label=reactor.endpoint=pyex']);
+    expect(containers.trim().split('\n')).toHaveLength(1);
+  }, 150_000);
+
+  test('explains the last decision in words', async () => {
+    const text = await reactor.reactor(['explain', 'pyex']);
+    expect(text).toMatch(/0 < rate < 1/);
+    expect(text).toMatch(/1 instance wanted/);
+  });
+});
+
+describe('restarts of the daemon', () => {
+  test('kill -9 under load changes nothing for clients, and starting again changes nothing at all', async () => {
+    const containers = (): Promise<string> => reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=pyex']);
+    const before = await containers();
+    const { address } = (await reactor.get<{ address: string }[]>('/v1.1/endpoints/pyex/instances?detail=1'))[0]!;
+    const load = startLoad({ url: SERVICE, perSecond: 0.5 * 1 });
+    await reactor.kill('SIGKILL');
+    await until('the data path answers without the daemon', 5_000, () => answers());
+    await reactor.start();
+    await until('the instance is adopted', 10_000, async () => (await ready()) === 1);
+    expect((await load.stop()).failures).toEqual([]);
+    expect(await containers()).toBe(before);
+    expect((await state()).active).toEqual([address]);
+    expect(reactor.log()).not.toMatch(/reload.*after restart/);
+  }, 60_000);
+});
+
+describe('what people do to containers by hand', () => {
+  test.each([['kill'], ['stop'], ['rm -f']])('docker %s: the instance is replaced', async (verb) => {
+    const [victim] = await reactor.get<{ id: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
+    const [id] = (await reactor.dockerCli(['ps', '-q', '--filter', `label=reactor.instance=${victim!.id}`])).trim().split('\n');
+    await reactor.dockerCli([...verb.split(' '), id!]);
+    await until('another one is ready', 30_000, async () => {
+      const rows = await reactor.get<{ id: string; state: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
+      return rows.length === 1 && rows[0]!.state === 'ready' && rows[0]!.id !== victim!.id;
+    });
+    await until('it answers', 10_000, () => answers());
+  }, 90_000);
+});
+
+describe('removal', () => {
+  test('unmanage ends the instances and frees the address', async () => {
+    await reactor.reactor(['unmanage', 'pyex']);
+    await until('no container is left', 30_000, async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=pyex'])).trim() === '');
+    await until('nothing listens any more', 10_000, async () =>
+      fetch(SERVICE).then(
+        () => false,
+        () => true,
+      ),
+    );
+  }, 60_000);
+});

@@ -1,0 +1,16 @@
+/** One owner per thing: who may import whom, and the one home of each library. A new package or library is added here first. */
+export const PACKAGES: Readonly<Record<string, { readonly packages: readonly string[]; readonly libraries: readonly string[] }>> =
+  {
+    core: { packages: [], libraries: ['re2js'] },
+    config: { packages: ['core'], libraries: ['zod'] },
+    state: { packages: ['core'], libraries: ['lmdb', 'ioredis'] },
+    docker: { packages: ['core'], libraries: ['dockerode'] },
+    nginx: { packages: ['core'], libraries: [] },
+    agent: { packages: ['core'], libraries: [] },
+    controller: { packages: ['core'], libraries: [] },
+    api: { packages: ['core', 'config'], libraries: ['express', 'prom-client'] },
+    client: { packages: ['core'], libraries: [] },
+    cli: { packages: ['client', 'core', 'config'], libraries: ['yargs'] },
+    daemon: { packages: ['core', 'config', 'state', 'docker', 'nginx', 'agent', 'controller', 'api'], libraries: ['pino'] },
+    testkit: { packages: ['core'], libraries: [] },
+  };
