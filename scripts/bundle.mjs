@@ -8,16 +8,16 @@
  * Both are split at their dynamic imports, so that `reactor version` reads a few kilobytes and not the whole program.
  * Each chunk's name carries a hash of its content: an update in place never mixes two versions.
  */
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const EXECUTABLE = 0o755;
 
-/** Compiled parts cannot be bundled. lmdb is found in node_modules when the daemon runs; the others are optional speed-ups of its libraries. */
-const NATIVE = ['lmdb', 'cpu-features', '*.node'];
+/** Found in node_modules when the daemon runs: lmdb has a compiled part, and dockerode's libraries look for files beside them. */
+const LIBRARIES = ['lmdb', 'dockerode'];
 
 /** Bundled CommonJS libraries ask for Node's own modules by `require`, which an ES module does not have. */
 const REQUIRE =
@@ -25,8 +25,8 @@ const REQUIRE =
 
 // Each main.js begins with `#!/usr/bin/env node`, which esbuild keeps at the head of the entry.
 const PROGRAMS = [
-  { entry: 'packages/cli/dist/main.js', name: 'reactor', external: [], banner: '' },
-  { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: NATIVE, banner: REQUIRE },
+  { entry: 'packages/cli/dist/main.js', name: 'reactor', external: [], banner: '', beside: null },
+  { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: LIBRARIES, banner: REQUIRE, beside: 'packages/state/lua' },
 ];
 
 /**
@@ -52,7 +52,7 @@ for (const program of PROGRAMS) {
   await bundle(program);
 }
 
-async function bundle({ entry, name, external, banner }) {
+async function bundle({ entry, name, external, banner, beside }) {
   const directory = join(ROOT, dirname(entry));
   const chunks = `${name}-chunks`;
   rmSync(join(directory, chunks), { recursive: true, force: true });
@@ -76,6 +76,7 @@ async function bundle({ entry, name, external, banner }) {
     banner: { js: banner },
     plugins: [importsArePure],
   });
+  if (beside !== null) cpSync(join(ROOT, beside), join(directory, basename(beside)), { recursive: true });
   const executable = join(directory, `${name}.mjs`);
   chmodSync(executable, EXECUTABLE);
   report(name, executable, join(directory, chunks));

@@ -102,7 +102,7 @@ async function main() {
     const loadedMs = Date.now();
     await watchUntil('a second instance answers', () => load.answered() >= 2, 60);
     const firstMs = load.newcomerMs() - loadedMs;
-    await watchUntil('five instances serve', ({ ready }) => ready === 5, 60);
+    await watchUntil('five instances answer', () => load.answered() >= 5, 60);
     await reactor(['get-metrics', 'pyex']);
     await reactor(['explain', 'pyex']);
 

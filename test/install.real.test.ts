@@ -35,8 +35,13 @@ const containers = (): string =>
 
 async function succeeds(outcome: Promise<Outcome>): Promise<string> {
   const { status, text } = await outcome;
-  expect({ status, text }).toEqual({ status: 0, text: expect.any(String) });
+  if (status !== 0) throw new Error(`status ${status}: ${text}`);
   return text;
+}
+
+/** What the daemon did and thought, for a failure. */
+async function account(): Promise<string> {
+  return (await machine.run('bash', '-c', 'reactor log pyex; reactor instances pyex; reactor explain pyex; tail -n 20 "$1"', 'bash', LOG)).text;
 }
 
 /** Asks until the answer is 200; the last answer is in the failure. */
@@ -49,7 +54,7 @@ async function answers(url: string, withinMs: number): Promise<void> {
     );
     if (last.status === 200) return;
     if (Date.now() > deadline)
-      throw new Error(`${url} did not answer 200 within ${withinMs} ms; last: ${last.status} ${last.body}\n${await file(LOG)}`);
+      throw new Error(`${url} did not answer 200 within ${withinMs} ms; last: ${last.status} ${last.body}\n${await account()}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -93,7 +98,7 @@ test(
   'the installation puts the two programs on the PATH, with an account and completion',
   async () => {
     await succeeds(machine.run('scripts/install'));
-    expect(await succeeds(machine.run('reactor', 'version'))).toMatch(/^\d+\.\d+/);
+    expect(await succeeds(machine.run('reactor', 'version'))).toMatch(/^reactor \d+\.\d+/);
     expect(await succeeds(machine.run('reactord', '--check'))).toContain('valid');
     expect(await file('/etc/passwd')).toMatch(/^reactor:.*\/nologin$/m);
     await succeeds(machine.run('bash', '-c', 'source /usr/share/bash-completion/completions/reactor && complete -p reactor'));
@@ -129,10 +134,9 @@ test('the init script refuses what it does not know with 2, and says 3 before th
 test(
   'a start serves the API, a second start changes nothing',
   async () => {
-    await write(
-      CONFIG,
-      `${await file(CONFIG)}\n[cloud:docker]\nsocket = ${need('REACTOR_TEST_DOCKER')}\n[manager]\naddress = ${need('REACTOR_TEST_ADDRESS')}\n`,
-    );
+    expect(await file(CONFIG)).toMatch(/^user = reactor$/m);
+    const place = `[manager]\naddress = ${need('REACTOR_TEST_ADDRESS')}\n[cloud:docker]\nsocket = ${need('REACTOR_TEST_DOCKER')}\n`;
+    await write(CONFIG, `${place}[loadbalancer:nginx]\nuser = reactor\n`);
     await succeeds(init('start'));
     await answers(`${API}/healthz`, SERVING_WITHIN_MS);
     expect((await init('status')).status).toBe(0);

@@ -35,7 +35,8 @@ afterAll(() => reactor.stop(), 60_000);
 
 const state = (endpoint = 'pyex'): Promise<State> => reactor.get(`/v1.1/endpoints/${endpoint}/state`);
 const ready = async (endpoint = 'pyex'): Promise<number> => (await state(endpoint)).instances['ready'] ?? 0;
-const total = async (endpoint = 'pyex'): Promise<number> => Object.values((await state(endpoint)).instances).reduce((a, b) => a + b, 0);
+const total = async (endpoint = 'pyex'): Promise<number> =>
+  Object.values((await state(endpoint)).instances).reduce((a, b) => a + b, 0);
 const answers = async (url = SERVICE): Promise<boolean> => (await fetch(url)).ok;
 
 describe('the walk-through', () => {
@@ -79,7 +80,8 @@ describe('the walk-through', () => {
 
 describe('restarts of the daemon', () => {
   test('kill -9 under load changes nothing for clients, and starting again changes nothing at all', async () => {
-    const containers = (): Promise<string> => reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=pyex']);
+    const containers = (): Promise<string> =>
+      reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=pyex']);
     const before = await containers();
     const { address } = (await reactor.get<{ address: string }[]>('/v1.1/endpoints/pyex/instances?detail=1'))[0]!;
     const load = startLoad({ url: SERVICE, perSecond: 0.5 * 1 });
@@ -95,22 +97,30 @@ describe('restarts of the daemon', () => {
 });
 
 describe('what people do to containers by hand', () => {
-  test.each([['kill'], ['stop'], ['rm -f']])('docker %s: the instance is replaced', async (verb) => {
-    const [victim] = await reactor.get<{ id: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
-    const [id] = (await reactor.dockerCli(['ps', '-q', '--filter', `label=reactor.instance=${victim!.id}`])).trim().split('\n');
-    await reactor.dockerCli([...verb.split(' '), id!]);
-    await until('another one is ready', 30_000, async () => {
-      const rows = await reactor.get<{ id: string; state: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
-      return rows.length === 1 && rows[0]!.state === 'ready' && rows[0]!.id !== victim!.id;
-    });
-    await until('it answers', 10_000, () => answers());
-  }, 90_000);
+  test.each([['kill'], ['stop'], ['rm -f']])(
+    'docker %s: the instance is replaced',
+    async (verb) => {
+      const [victim] = await reactor.get<{ id: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
+      const [id] = (await reactor.dockerCli(['ps', '-q', '--filter', `label=reactor.instance=${victim!.id}`])).trim().split('\n');
+      await reactor.dockerCli([...verb.split(' '), id!]);
+      await until('another one is ready', 30_000, async () => {
+        const rows = await reactor.get<{ id: string; state: string }[]>('/v1.1/endpoints/pyex/instances?detail=1');
+        return rows.length === 1 && rows[0]!.state === 'ready' && rows[0]!.id !== victim!.id;
+      });
+      await until('it answers', 10_000, () => answers());
+    },
+    90_000,
+  );
 });
 
 describe('removal', () => {
   test('unmanage ends the instances and frees the address', async () => {
     await reactor.reactor(['unmanage', 'pyex']);
-    await until('no container is left', 30_000, async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=pyex'])).trim() === '');
+    await until(
+      'no container is left',
+      30_000,
+      async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=pyex'])).trim() === '',
+    );
     await until('nothing listens any more', 10_000, async () =>
       fetch(SERVICE).then(
         () => false,

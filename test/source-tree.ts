@@ -26,8 +26,8 @@ export function textOf(file: string): string {
   return readFileSync(join(ROOT, file), 'utf8');
 }
 
-export function has(file: string): boolean {
-  return existsSync(join(ROOT, file));
+export function has(path: string): boolean {
+  return existsSync(join(ROOT, path));
 }
 
 export function packageNames(): readonly string[] {
@@ -53,8 +53,8 @@ const IMPORTS = [
   /^\s*(?:import|export)\b[^;'"]*?\bfrom\s+['"]([^'"]+)['"]/gm,
   /^\s*import\s+['"]([^'"]+)['"]/gm,
   /\b(?:import|require|import\.meta\.resolve)\(\s*['"]([^'"]+)['"]/g,
-  // A worker or an asset beside the source.
-  /new URL\(\s*['"](\.[^'"]+)['"]\s*,\s*import\.meta\.url/g,
+  // A worker beside the source; a directory is data.
+  /new URL\(\s*['"](\.[^'"]+\.[jt]s)['"]\s*,\s*import\.meta\.url/g,
 ];
 
 export function importsOf(file: string): readonly string[] {

@@ -44,7 +44,7 @@ function copy(directory) {
     dereference: true,
     filter: (path) =>
       path === directory ||
-      (!/\/(node_modules|src|dependencies|test|tests|docs)$/.test(path.slice(ROOT.length)) &&
+      (!/\/(node_modules|dependencies|test|tests|docs)$/.test(path.slice(ROOT.length)) &&
         (LOADED.has(extname(path)) || /LICEN[CS]E/i.test(path))),
   });
   const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const CLI = join(root, 'packages/cli/dist/reactor.mjs');
-const DAEMON = join(root, 'packages/daemon/dist/main.js');
+const DAEMON = join(root, 'packages/daemon/dist/reactord.mjs');
 const SYSTEM_SOCKET = '/var/run/docker.sock';
 const POLL_MS = 250;
 const sleep = promisify(setTimeout);

@@ -41,8 +41,8 @@ export interface Answer {
 const START_MS = 1_700_000_000_000;
 
 export async function startApi(change: Partial<ApiOptions> = {}): Promise<RunningApi> {
-  const store = createFakeStore();
   const clock = { nowMs: START_MS };
+  const store = createFakeStore({ now: () => clock.nowMs });
   const outage = { on: false };
   const rival: RunningApi['rival'] = { before: null };
   const logged: string[] = [];

@@ -42,7 +42,9 @@ export function createImages(connection: Connection, limits: Limits) {
     const say = (line: string) => {
       for (const listener of listeners) listener(line);
     };
-    const done = pull(connection, limits, image, say, stop)
+    // A turn later, so that whoever began it hears its first line.
+    const done = Promise.resolve()
+      .then(() => pull(connection, limits, image, say, stop))
       .then(async () => {
         if (!(await isHere(image, stop.signal))) throw unavailable(image, 'the pull ended without an image');
       })

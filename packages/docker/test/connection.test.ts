@@ -136,14 +136,12 @@ describe('an engine that does not answer', () => {
     let hung = true;
     const dockerd = await against(
       { 'GET /containers/json': (request, response) => (hung ? undefined : json([])(request, response)) },
-      { readMs: 20, breakerOpenMs: 60 },
+      { readMs: 20, breakerOpenMs: 300 },
     );
     const { engine, requests, log } = dockerd;
     for (let count = 0; count < 5; count += 1) await expect(engine.list()).rejects.toMatchObject(unavailable);
     const asked = requests.length;
-    const beganMs = performance.now();
     await expect(engine.list()).rejects.toMatchObject(unavailable);
-    expect(performance.now() - beganMs).toBeLessThan(15);
     expect(requests).toHaveLength(asked);
     hung = false;
     let listed: unknown = null;

@@ -36,9 +36,9 @@ const WEIGHT_LIMIT = 65_535;
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
 const HOST = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
 const PATH = /^\/[A-Za-z0-9._~!&()*+,:=@/-]{0,1023}$/;
-const REDIRECT = /^https?:\/\/[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~!&()*+,:=@%/?#-]{0,1023})?$/;
+const REDIRECT = /^https?:\/\/([A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~!&()*+,:=@%/?#-]{0,1023})?$/;
 const PEM_BLOCK = '-----BEGIN [A-Z0-9 ]{3,40}-----\\r?\\n(?:[A-Za-z0-9+/=]{1,80}\\r?\\n)+-----END [A-Z0-9 ]{3,40}-----';
-const PEM = new RegExp(`^(?:\\s*${PEM_BLOCK})+\\s*$`);
+const PEM = new RegExp(`^(?:[ \\t\\r\\n]*${PEM_BLOCK})+[ \\t\\r\\n]*$`);
 const PEM_LIMIT_BYTES = 262_144;
 
 /** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
@@ -117,7 +117,8 @@ function faultOf(service: Service): string | null {
   }
   if (!isPort(url.port)) return 'url: the port is not 1 to 65535';
   if (!PATH.test(url.path)) return 'url: the path has a character that nginx could misread';
-  if (redirect !== null && !REDIRECT.test(redirect)) return 'redirect: expected an http or https URL';
+  if (redirect !== null && !HOST.test(REDIRECT.exec(redirect)?.[1]?.toLowerCase() ?? ''))
+    return 'redirect: expected an http or https URL';
   if (!isWhole(nginx.keepalive, 0, KEEPALIVE_LIMIT)) return `keepalive: expected 0 to ${KEEPALIVE_LIMIT}`;
   for (const backend of backends) {
     if (isIP(backend.host) === 0 || backend.host.includes('%')) return `backend '${backend.id}': its host is not an address`;

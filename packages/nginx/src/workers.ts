@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { hasCode } from './system-error.js';
 
 /**
  * What /proc says about nginx's processes. Read synchronously: /proc never waits for a disk, and one look costs about
@@ -69,7 +70,7 @@ export function holdsFile(pid: number, inode: number): boolean | null {
   try {
     names = readdirSync(folder);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? null : false;
+    return hasCode(error, 'EACCES') ? null : false;
   }
   return names.some((name) => {
     try {

@@ -55,7 +55,10 @@ describe('a request', () => {
     ['an unknown address', line('200 | 10 | 10.9.9.9:80 | 200 | 0.000 | 0.010')],
     ['a unix socket', line('200 | 10 | unix:/x | 200 | 0.000 | 0.010')],
     ['an internal redirect', line('200 | 10 | 127.0.0.1:81 : 127.0.0.1:82 | 200 : 200 | 0.000 : 0.000 | 0.001 : 0.002')],
-    ['an internal redirect to nowhere', line('200 | 10 | 127.0.0.1:81 :  | 200 :  | 0.000 :  | 0.001 : ').replaceAll(':  ', ' : ')],
+    [
+      'an internal redirect to nowhere',
+      line('200 | 10 | 127.0.0.1:81 :  | 200 :  | 0.000 :  | 0.001 : ').replaceAll(':  ', ' : '),
+    ],
     ['IPv6', line('200 | 10 | [fd00::1]:83 | 200 | 0.000 | 0.010')],
     ['no bytes', line('200 | - | 127.0.0.1:81 | 200 | 0.000 | 0.010')],
   ])('with %s is read', (_, text) => {

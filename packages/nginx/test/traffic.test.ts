@@ -67,7 +67,7 @@ test('an endpoint without requests is reported with nothing, not left out; old s
   const traffic = new Traffic();
   traffic.configure(services, NOW_MS);
   expect(traffic.report(NOW_MS, new Map())).toEqual({ a: { buckets: [], times: [], active: 0, backends: {} } });
-  send(traffic, services, '-');
+  send(traffic, services, '127.0.0.1:9');
   expect(traffic.report(NOW_MS + 9_000, new Map())['a']!.buckets).toHaveLength(1);
   expect(traffic.report(NOW_MS + 20_000, new Map())['a']!.buckets).toHaveLength(0);
 });

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, ReactorError } from '@reactor/core';
+import { errorCode } from './error-code.js';
 
 const LOCK = 'lock';
 /** Each attempt either takes the lock, finds its holder alive or removes one stale lock; two racing starts need at most three. */
@@ -44,7 +45,7 @@ function take(path: string, aside: string, own: string): boolean {
     linkSync(aside, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
     rmSync(aside, { force: true });
@@ -66,7 +67,7 @@ function clearStale(path: string, aside: string, directory: string): void {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   if (readIfThere(aside) !== holder) linkSync(aside, path);
@@ -87,7 +88,7 @@ function startOf(pid: number): string | undefined {
       process.kill(pid, 0);
       return 'unknown';
     } catch (error) {
-      return codeOf(error) === 'EPERM' ? 'unknown' : undefined;
+      return errorCode(error) === 'EPERM' ? 'unknown' : undefined;
     }
   }
   const stat = readIfThere(`/proc/${pid}/stat`);
@@ -104,11 +105,7 @@ function readIfThere(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return null;
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ESRCH') return null;
     throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

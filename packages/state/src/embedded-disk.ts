@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { describeError, type Json, type LogEntry, ReactorError } from '@reactor/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Draft, DraftedEntry, HeldEntry } from './draft.js';
+import { errorCode } from './error-code.js';
 import type { StateIdentity } from './identity.js';
 
 const FORMAT = 'reactor-state-1';
@@ -177,7 +178,7 @@ function readSeal(directory: string): Seal | null {
   try {
     text = readFileSync(join(directory, SEAL), 'utf8');
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (errorCode(error) === 'ENOENT') return null;
     throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
   }
   try {
@@ -209,7 +210,7 @@ function checkData(directory: string, seal: Seal | null): void {
       closeSync(file);
     }
   } catch (error) {
-    if (!isMissing(error)) throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
+    if (errorCode(error) !== 'ENOENT') throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
     if (seal !== null && seal.bytes > 0) throw damaged(directory, `${DATA} is missing`);
     return;
   }
@@ -228,8 +229,4 @@ function damaged(directory: string, what: string): ReactorError {
 
 function unavailable(directory: string, what: string, cause?: unknown): ReactorError {
   return new ReactorError('state_unavailable', `the state directory ${directory} ${what}`, { cause });
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -32,7 +32,7 @@ export class RedisLink {
   readonly #scripts = loadScripts();
   #blocking: Redis | null = null;
   #lostInARow = 0;
-  #connectError: Error | null = null;
+  #connectError: unknown = null;
   /** What was last reported, so that one problem is one message. */
   #problem: string | null = null;
   #closed = false;
@@ -108,7 +108,7 @@ export class RedisLink {
   }
 
   #noteError(error: unknown): typeof LOST {
-    this.#connectError ??= error instanceof Error ? error : null;
+    this.#connectError ??= error;
     return LOST;
   }
 
@@ -123,7 +123,7 @@ export class RedisLink {
     return error;
   }
 
-  #lastError(): Error {
+  #lastError(): unknown {
     return this.#connectError ?? new Error(`no answer within ${ANSWER_MS} ms`);
   }
 

@@ -20,7 +20,7 @@ const CODES = new RegExp(`\\b(${Object.keys(ADVICE).join('|')})\\b`);
 
 /** An error reply: Redis received the call and refused it. Anything else leaves open whether it happened. */
 export function isRefusal(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'ReplyError';
 }
 
 /** The code an error reply begins with. Redis before 7 wraps the reply of a command inside a script, so it is looked for. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { LIMITS } from './limits.js';
 
-/** Every verb is one Lua file in `lua/`, next to `src` and `dist`, run after `moment.lua`, which all of them begin with. */
+/** Every verb is one Lua file in `lua/`, run after `moment.lua`, which all of them begin with. */
 export const VERBS = [
   'open',
   'read',
@@ -24,8 +24,14 @@ export interface Script {
   readonly sha: string;
 }
 
+/** Next to `src` and `dist` in the package; beside the program where it is bundled. */
+function scriptsDirectory(): URL {
+  const bundled = new URL('./lua/', import.meta.url);
+  return existsSync(bundled) ? bundled : new URL('../lua/', import.meta.url);
+}
+
 /** @param directory where the Lua files are. */
-export function loadScripts(directory: URL = new URL('../lua/', import.meta.url)): Readonly<Record<Verb, Script>> {
+export function loadScripts(directory: URL = scriptsDirectory()): Readonly<Record<Verb, Script>> {
   const moment = readFileSync(new URL('moment.lua', directory), 'utf8')
     .replaceAll('@changesKeptBytes@', String(LIMITS.changesKeptBytes))
     .replaceAll('@changesKept@', String(LIMITS.changesKept));

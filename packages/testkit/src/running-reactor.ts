@@ -37,7 +37,7 @@ export interface RunningReactorOptions {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const CLI = join(ROOT, 'packages/cli/dist/reactor.mjs');
-const DAEMON = join(ROOT, 'packages/daemon/dist/main.js');
+const DAEMON = join(ROOT, 'packages/daemon/dist/reactord.mjs');
 const START_MS = 20_000;
 const STOP_MS = 10_000;
 

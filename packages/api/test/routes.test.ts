@@ -1,0 +1,144 @@
+import { PATHS } from '@reactor/api';
+import { INI, JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
+
+/** Every documented route with a request that it answers: method, path as in the table, body. */
+const EVALUATE = '{"rules":["0 < rate < 1"],"min":1,"max":5,"instances":1,"metrics":{"rate":{"total":33.01}}}';
+const ACTION = '{"action":"start"}';
+const DOCUMENTED: readonly (readonly [method: string, path: string, body?: string])[] = [
+  ['GET', '/'],
+  ['GET', '/healthz'],
+  ['GET', '/readyz'],
+  ['GET', '/metrics'],
+  ['GET', '/v1.1/info'],
+  ['GET', '/v1.1/url'],
+  ['POST', '/v1.1/url', '{"url":"http://h/"}'],
+  ['POST', '/v1.0/auth_key', '{"auth_key":null}'],
+  ['POST', '/v1.1/auth_key', '{"auth_key":null}'],
+  ['GET', '/v1.0/domain'],
+  ['GET', '/v1.1/hosts'],
+  ['GET', '/v1.0/managers/configs'],
+  ['GET', '/v1.1/managers/configs'],
+  ['GET', '/v1.0/managers/active'],
+  ['GET', '/v1.1/managers/active'],
+  ['GET', '/v1.0/managers/active/:manager'],
+  ['GET', '/v1.1/managers/active/:manager'],
+  ['GET', '/v1.1/managers/log/:manager'],
+  ['POST', '/v1.1/evaluate', EVALUATE],
+  ['GET', '/v1.0/endpoints'],
+  ['GET', '/v1.1/endpoints'],
+  ['GET', '/v1.0/endpoints/:endpoint'],
+  ['GET', '/v1.1/endpoints/:endpoint'],
+  ['POST', '/v1.0/endpoints/:endpoint', JSON.stringify(PYEX)],
+  ['POST', '/v1.1/endpoints/:endpoint', JSON.stringify(PYEX)],
+  ['PATCH', '/v1.1/endpoints/:endpoint', '{"section":"scaling","key":"max_instances","value":"6"}'],
+  ['GET', '/v1.0/endpoints/:endpoint/state'],
+  ['GET', '/v1.1/endpoints/:endpoint/state'],
+  ['POST', '/v1.0/endpoints/:endpoint/state', ACTION],
+  ['POST', '/v1.1/endpoints/:endpoint/state', ACTION],
+  ['PUT', '/v1.0/endpoints/:endpoint/state', ACTION],
+  ['PUT', '/v1.1/endpoints/:endpoint/state', ACTION],
+  ['GET', '/v1.0/endpoints/:endpoint/ips'],
+  ['GET', '/v1.1/endpoints/:endpoint/ips'],
+  ['GET', '/v1.0/endpoints/:endpoint/metrics'],
+  ['GET', '/v1.1/endpoints/:endpoint/metrics'],
+  ['GET', '/v1.1/endpoints/:endpoint/instances'],
+  ['GET', '/v1.1/endpoints/:endpoint/decision'],
+  ['GET', '/v1.1/endpoints/:endpoint/log'],
+  ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],
+  ['PUT', '/v1.1/endpoints/:endpoint/log', '"hello"'],
+  ['DELETE', '/v1.0/endpoints/:endpoint'],
+  ['DELETE', '/v1.1/endpoints/:endpoint'],
+  ['PUT', '/v1.0/endpoints/:endpoint', JSON.stringify(PYEX)],
+  ['PUT', '/v1.1/endpoints/:endpoint', JSON.stringify(PYEX)],
+];
+
+let running: RunningApi;
+beforeEach(async () => {
+  running = await startApi();
+  await running.client.createEndpoint('pyex', PYEX);
+});
+afterEach(() => running.close());
+
+test('the table and the documentation have the same routes', () => {
+  const table = [...PATHS].flatMap(([path, methods]) => [...methods.keys()].map((method) => `${method} ${path}`));
+  expect(table.sort()).toEqual(DOCUMENTED.map(([method, path]) => `${method} ${path}`).sort());
+});
+
+test.each(DOCUMENTED)('%s %s answers', async (method, path, body) => {
+  if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
+  const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a');
+  const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
+  expect([answer.status, answer.body.error]).toEqual([200, undefined]);
+});
+
+const OF_AN_ENDPOINT = DOCUMENTED.filter(([method, path]) => path.includes(':endpoint') && method !== 'DELETE' && !(method === 'PUT' && path.endsWith(':endpoint')));
+
+test.each(OF_AN_ENDPOINT)('%s %s says so when there is no such endpoint', async (method, path, body) => {
+  const answer = await running.ask(method, path.replace(':endpoint', 'never'), body === undefined ? {} : { headers: JSON_TYPE, body });
+  expect([answer.status, answer.body.error?.code]).toEqual([404, 'not_found']);
+});
+
+test('every method that the client has reaches a route', async () => {
+  const { client } = running;
+  await client.replaceEndpoint('pyex', PYEX);
+  await client.createEndpoint('other', { endpoint: { url: 'http://other/' } });
+  await client.removeEndpoint('other');
+  await client.setValue('pyex', 'scaling', 'max_instances', '6');
+  await client.act('pyex', 'pause');
+  await client.post('pyex', 'hello', 'warning');
+  await client.setUrl('http://h/');
+  const read = await Promise.all([
+    client.version(),
+    client.healthy(),
+    client.readiness(),
+    client.prometheus(),
+    client.info(),
+    client.url(),
+    client.endpoints(),
+    client.endpointsDetail(),
+    client.endpointIni('pyex'),
+    client.state('pyex'),
+    client.ips('pyex'),
+    client.instances('pyex'),
+    client.instancesDetail('pyex'),
+    client.metrics('pyex'),
+    client.log('pyex', { limit: 1 }),
+    client.decision('pyex'),
+    client.evaluate(EVALUATE),
+    client.hosts(),
+    client.managersActive(),
+    client.manager('host-a'),
+    client.managerLog('host-a'),
+    client.managerConfigs(),
+  ]);
+  expect(read[0]).toEqual({ version: '1.1', reactor: '9.9.9' });
+  expect(read[5]).toBe('http://h/');
+  expect(read[14]).toEqual([[expect.any(Number), 'WARNING', 'hello', expect.any(Number), 'USER_EVENT']]);
+  expect(JSON.parse(read[16])).toMatchObject({ target: 5 });
+});
+
+test('evaluate answers line by line and names the line that is wrong', async () => {
+  const two = await running.client.evaluate(`${EVALUATE}\n\n${EVALUATE}\n`);
+  expect(two.trim().split('\n')).toHaveLength(2);
+  await expect(running.client.evaluate(`${EVALUATE}\n{}`)).rejects.toThrow(/^line 2: /);
+  const answer = await running.ask('POST', '/v1.1/evaluate', { headers: JSON_TYPE, body: `${EVALUATE}\n`.repeat(1_001) });
+  expect(answer.status).toBe(413);
+});
+
+test('readiness tells its problems with 503 while health stays fine', async () => {
+  const sick = await startApi({ health: () => ({ ok: false, problems: ['docker does not answer'] }) });
+  expect(await sick.client.readiness()).toEqual({ ok: false, problems: ['docker does not answer'] });
+  expect((await sick.ask('GET', '/readyz')).status).toBe(503);
+  sick.outage.on = true;
+  expect(await sick.client.healthy()).toBe(true);
+  await sick.close();
+});
+
+test('a port that is taken is told as such', async () => {
+  await expect(startApi().then((other) => other.api.listen('127.0.0.1', running.port))).rejects.toThrow();
+  const other = await startApi();
+  await other.api.close();
+  await expect(other.api.listen('127.0.0.1', running.port)).rejects.toMatchObject({ code: 'port_taken' });
+  await expect(other.api.listen('192.0.2.1', 0)).rejects.toMatchObject({ code: 'config_invalid' });
+  expect(INI).toBeDefined();
+});
