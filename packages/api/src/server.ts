@@ -169,7 +169,7 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
       });
     });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
+    const { code } = error as NodeJS.ErrnoException;
     const where = `${host || '*'}:${port}`;
     if (code === 'EADDRINUSE')
       throw new ReactorError('port_taken', `cannot listen on ${where}: another program does`, { cause: error });

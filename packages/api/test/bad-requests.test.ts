@@ -37,19 +37,28 @@ describe('paths', () => {
 
   test('a route that is not there is told by name', async () => {
     const answer = await running.ask('GET', '/v1.1/endpoint');
-    expect([answer.status, answer.body.error]).toEqual([404, { code: 'not_found', message: "no such route: '/v1.1/endpoint'", details: {} }]);
+    expect([answer.status, answer.body.error]).toEqual([
+      404,
+      { code: 'not_found', message: "no such route: '/v1.1/endpoint'", details: {} },
+    ]);
     expect((await running.ask('GET', '/V1.1/endpoints')).status).toBe(404);
     expect((await running.ask('GET', '/v1.0/info')).status).toBe(404);
   });
 });
 
 describe('methods', () => {
-  test.each(['TRACE', 'PATCH', 'OPTIONS', 'PURGE', 'PROPFIND'])('%s on the list is refused with those that are allowed', async (method) => {
-    const answer = await sendRaw(running.port, `${method} /v1.1/endpoints HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
-    expect(answer).toMatch(/\r\nallow: GET, HEAD\r\n/i);
-    expect(answer).not.toMatch(/access-control/i);
-  });
+  test.each(['TRACE', 'PATCH', 'OPTIONS', 'PURGE', 'PROPFIND'])(
+    '%s on the list is refused with those that are allowed',
+    async (method) => {
+      const answer = await sendRaw(
+        running.port,
+        `${method} /v1.1/endpoints HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+      expect(answer).toMatch(/\r\nallow: GET, HEAD\r\n/i);
+      expect(answer).not.toMatch(/access-control/i);
+    },
+  );
 
   test('an override header does not turn a read into a removal', async () => {
     await running.client.createEndpoint('pyex', PYEX);
@@ -78,7 +87,7 @@ describe('queries', () => {
     ['/v1.1/endpoints?detial=1', /unknown parameter 'detial': this route takes detail/],
     ['/v1.1/endpoints?detail=yes', /detail: expected 1 or 0/],
     ['/v1.1/endpoints?detail=1&detail=1', /given twice/],
-    ['/v1.1/info?x=%1b', /unknown parameter '\\u001b': this route takes none/],
+    ['/v1.1/info?%1b=1', /unknown parameter '\\u001b': this route takes none/],
     ['/v1.1/endpoints/pyex?format=yaml', /expected json or ini/],
     ['/v1.1/endpoints/pyex/log?since=abc', /since: expected a number/],
     ['/v1.1/endpoints/pyex/log?since=-1', /since: expected a number/],
@@ -116,7 +125,8 @@ describe('bodies', () => {
   });
 
   test('a body that is said to be too large is refused before it is sent', async () => {
-    const head = 'PUT /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 1000000000\r\n\r\n';
+    const head =
+      'PUT /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 1000000000\r\n\r\n';
     const answer = await sendRaw(running.port, head);
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(jsonOf(answer).error.code).toBe('too_large');
@@ -146,15 +156,25 @@ describe('bodies', () => {
   });
 
   test('bytes that are not UTF-8 are refused', async () => {
-    const head = 'PUT /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 4\r\n\r\n';
+    const head =
+      'PUT /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 4\r\n\r\n';
     const answer = await new Promise<string>((resolve) => {
-      const sent = request({ port: running.port, host: '127.0.0.1', method: 'POST', path: '/v1.1/evaluate', headers: { 'content-type': 'text/plain' } }, (response) => {
-        let text = '';
-        response.on('data', (chunk) => {
-          text += chunk;
-        });
-        response.on('end', () => resolve(text));
-      });
+      const sent = request(
+        {
+          port: running.port,
+          host: '127.0.0.1',
+          method: 'POST',
+          path: '/v1.1/evaluate',
+          headers: { 'content-type': 'text/plain' },
+        },
+        (response) => {
+          let text = '';
+          response.on('data', (chunk) => {
+            text += chunk;
+          });
+          response.on('end', () => resolve(text));
+        },
+      );
       sent.end(Buffer.from([0xff, 0xfe, 0xfd, 0x80]));
     });
     expect(head).toContain('Content-Length');
@@ -182,7 +202,11 @@ describe('bodies', () => {
 
 describe('what is hardly HTTP', () => {
   test.each([
-    ['two lengths of a body', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+    [
+      'two lengths of a body',
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
     ['no HTTP at all', 'hello\r\n\r\n', 400],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
     ['headers without end', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],

@@ -74,10 +74,13 @@ describe('creating', () => {
     }
   });
 
-  test.each(['[]', '7', 'null', '[endpoint]\nport=1\n', '<!DOCTYPE html>', '{"endpoint":'])('JSON %j is no configuration', async (body) => {
-    const answer = await running.ask('PUT', '/v1.1/endpoints/pyex', { headers: JSON_TYPE, body });
-    expect([answer.status, answer.body.error?.code]).toEqual([400, 'config_syntax']);
-  });
+  test.each(['[]', '7', 'null', '[endpoint]\nport=1\n', '<!DOCTYPE html>', '{"endpoint":'])(
+    'JSON %j is no configuration',
+    async (body) => {
+      const answer = await running.ask('PUT', '/v1.1/endpoints/pyex', { headers: JSON_TYPE, body });
+      expect([answer.status, answer.body.error?.code]).toEqual([400, 'config_syntax']);
+    },
+  );
 
   test.each(['a%20b', '%E2%80%AEx', 'x'.repeat(65), '-x', '__proto__', 'constructor', 'a%0D%0Ab'])(
     'the name %s is refused in one line',
@@ -115,7 +118,10 @@ describe('replacing', () => {
   test('If-Match with an old revision is refused with the current one, and nothing changes', async () => {
     const { revision } = await running.client.createEndpoint('pyex', PYEX);
     const changed = await running.client.setValue('pyex', 'scaling', 'max_instances', '6');
-    const answer = await running.ask('POST', '/v1.1/endpoints/pyex', { headers: { ...INI, 'if-match': `"${revision}"` }, body: PYEX });
+    const answer = await running.ask('POST', '/v1.1/endpoints/pyex', {
+      headers: { ...INI, 'if-match': `"${revision}"` },
+      body: PYEX,
+    });
     expect(answer.status).toBe(412);
     expect(answer.body.error).toMatchObject({ code: 'revision_mismatch', details: { revision: changed.revision } });
     expect(answer.headers.get('etag')).toBe(`"${changed.revision}"`);
@@ -134,7 +140,9 @@ describe('replacing', () => {
   test('whoever loses the race is told, and the winner stands', async () => {
     await running.client.createEndpoint('pyex', PYEX);
     running.rival.before = () => running.client.setValue('pyex', 'scaling', 'min_instances', '2');
-    expect(await code(running.client.replaceEndpoint('pyex', PYEX.replace('max_instances=5', 'max_instances=9')))).toBe('conflict');
+    expect(await code(running.client.replaceEndpoint('pyex', PYEX.replace('max_instances=5', 'max_instances=9')))).toBe(
+      'conflict',
+    );
     expect((await running.endpoint('pyex'))?.document['scaling']).toEqual({ min_instances: '2', max_instances: '5' });
   });
 
@@ -150,7 +158,11 @@ describe('setting one key', () => {
 
   test('changes that key and no other', async () => {
     await running.client.setValue('pyex', 'scaling', 'rules', '0 < rate < 1');
-    expect((await running.endpoint('pyex'))?.document['scaling']).toEqual({ min_instances: '1', max_instances: '5', rules: '0 < rate < 1' });
+    expect((await running.endpoint('pyex'))?.document['scaling']).toEqual({
+      min_instances: '1',
+      max_instances: '5',
+      rules: '0 < rate < 1',
+    });
     await running.client.setValue('pyex', 'scaling', 'rules', null);
     expect((await running.endpoint('pyex'))?.document['scaling']).toEqual({ min_instances: '1', max_instances: '5' });
   });
@@ -202,7 +214,10 @@ describe('the state', () => {
     ['STOP', 'STOPPED'],
     ['Pause', 'PAUSED'],
   ])('%s makes it %s', async (action, state) => {
-    const answer = await running.ask('POST', '/v1.0/endpoints/pyex/state', { headers: JSON_TYPE, body: JSON.stringify({ action }) });
+    const answer = await running.ask('POST', '/v1.0/endpoints/pyex/state', {
+      headers: JSON_TYPE,
+      body: JSON.stringify({ action }),
+    });
     expect([answer.status, (await running.client.state('pyex')).state]).toEqual([200, state]);
   });
 
@@ -270,7 +285,9 @@ describe('two endpoints at one URL', () => {
 
   test('are refused with the name of the first when they are not', async () => {
     await running.client.createEndpoint('first', withSsl);
-    const body = `${withSsl}redirect=http://elsewhere/\n`.replace('ssl=true', 'ssl=false').replace('https://one.example/', 'http://one.example:443/');
+    const body = `${withSsl}redirect=http://elsewhere/\n`
+      .replace('ssl=true', 'ssl=false')
+      .replace('https://one.example/', 'http://one.example:443/');
     const answer = await running.ask('PUT', '/v1.1/endpoints/second', { headers: INI, body });
     expect([answer.status, answer.body.error?.code]).toEqual([409, 'exists']);
     expect(answer.body.error?.message).toContain("'first'");
@@ -299,7 +316,9 @@ describe('secrets', () => {
     await running.client.createEndpoint('pyex', secret);
     expect((await running.client.endpoint('pyex'))['cloud:docker']?.['environment']).toBe('TOKEN=***,MODE=***');
     expect(await running.client.endpointIni('pyex')).not.toContain('canary');
-    expect((await running.client.endpoint('pyex', { secrets: true }))['cloud:docker']?.['environment']).toContain('TOKEN=canary-1');
+    expect((await running.client.endpoint('pyex', { secrets: true }))['cloud:docker']?.['environment']).toContain(
+      'TOKEN=canary-1',
+    );
     expect(await running.client.endpointIni('pyex', { secrets: true })).toContain('canary-2');
   });
 

@@ -96,7 +96,9 @@ describe('with a key set', () => {
   });
 
   test('only what tells nothing is open', async () => {
-    const statuses = await Promise.all(['/', '/healthz', '/readyz', '/metrics', '/v1.1/info'].map(async (path) => (await running.ask('GET', path)).status));
+    const statuses = await Promise.all(
+      ['/', '/healthz', '/readyz', '/metrics', '/v1.1/info'].map(async (path) => (await running.ask('GET', path)).status),
+    );
     expect(statuses).toEqual([200, 200, 200, 401, 401]);
   });
 });
@@ -152,33 +154,46 @@ describe('setting the key', () => {
 });
 
 describe('without a key', () => {
-  test.each(['evil.example', 'evil.example:80', '127.0.0.1.evil.example', 'localhost.evil.example'])('the host %s is refused', async (host) => {
-    const answer = await sendRaw(running.port, `GET /v1.1/endpoints HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1\.1 421 /);
-  });
+  test.each(['evil.example', 'evil.example:80', '127.0.0.1.evil.example', 'localhost.evil.example'])(
+    'the host %s is refused',
+    async (host) => {
+      const answer = await sendRaw(running.port, `GET /v1.1/endpoints HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 421 /);
+    },
+  );
 
-  test.each(['localhost', 'localhost:8080', '127.0.0.1', '[::1]:8080', '10.0.0.7:1', 'Reactor.Example'])('the host %s is fine', async (host) => {
-    await running.client.setUrl('http://reactor.example/base');
-    const answer = await sendRaw(running.port, `GET /v1.1/endpoints HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  });
+  test.each(['localhost', 'localhost:8080', '127.0.0.1', '[::1]:8080', '10.0.0.7:1', 'Reactor.Example'])(
+    'the host %s is fine',
+    async (host) => {
+      await running.client.setUrl('http://reactor.example/base');
+      const answer = await sendRaw(running.port, `GET /v1.1/endpoints HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    },
+  );
 
-  test.each(['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'])('a request that came through a proxy (%s) is refused', async (header) => {
-    const answer = await list({ [header]: '127.0.0.1' });
-    expect([answer.status, answer.body.error?.message]).toEqual([401, expect.stringContaining('reactor passwd')]);
-  });
+  test.each(['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'])(
+    'a request that came through a proxy (%s) is refused',
+    async (header) => {
+      const answer = await list({ [header]: '127.0.0.1' });
+      expect([answer.status, answer.body.error?.message]).toEqual([401, expect.stringContaining('reactor passwd')]);
+    },
+  );
 });
 
 describe('pages of other sites', () => {
-  test.each(['http://evil.example', 'null', 'http://127.0.0.1'])('the origin %s is refused for reading and writing', async (origin) => {
-    expect((await list({ origin })).status).toBe(403);
-    const headers = { 'content-type': 'text/plain', origin };
-    expect((await running.ask('PUT', '/v1.1/endpoints/pyex', { headers, body: PYEX })).status).toBe(403);
-    expect(await running.client.endpoints()).toEqual([]);
-  });
+  test.each(['http://evil.example', 'null', 'http://127.0.0.1'])(
+    'the origin %s is refused for reading and writing',
+    async (origin) => {
+      expect((await list({ origin })).status).toBe(403);
+      const headers = { 'content-type': 'text/plain', origin };
+      expect((await running.ask('PUT', '/v1.1/endpoints/pyex', { headers, body: PYEX })).status).toBe(403);
+      expect(await running.client.endpoints()).toEqual([]);
+    },
+  );
 
   test('a write that a browser marks as cross-site is refused even without an origin', async () => {
-    const request = 'DELETE /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n';
+    const request =
+      'DELETE /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n';
     await running.client.createEndpoint('pyex', PYEX);
     expect(await sendRaw(running.port, request)).toMatch(/^HTTP\/1\.1 403 /);
     expect(await running.client.endpoints()).toEqual(['pyex']);
@@ -192,7 +207,11 @@ describe('pages of other sites', () => {
 });
 
 test('answers carry the headers that keep them from being run, framed, sniffed or kept', async () => {
-  for (const answer of [await list(), await running.ask('GET', '/nowhere'), await running.ask('PUT', '/v1.1/endpoints/x', { headers: INI, body: '' })]) {
+  for (const answer of [
+    await list(),
+    await running.ask('GET', '/nowhere'),
+    await running.ask('PUT', '/v1.1/endpoints/x', { headers: INI, body: '' }),
+  ]) {
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('cache-control')).toBe('no-store');

@@ -1,5 +1,5 @@
-import { PATHS } from '@reactor/api';
-import { INI, JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
+import { createApi, PATHS } from '@reactor/api';
+import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
 /** Every documented route with a request that it answers: method, path as in the table, body. */
 const EVALUATE = '{"rules":["0 < rate < 1"],"min":1,"max":5,"instances":1,"metrics":{"rate":{"total":33.01}}}';
@@ -64,18 +64,25 @@ test('the table and the documentation have the same routes', () => {
   expect(table.sort()).toEqual(DOCUMENTED.map(([method, path]) => `${method} ${path}`).sort());
 });
 
-test.each(DOCUMENTED)('%s %s answers', async (method, path, body) => {
-  if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
-  const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a');
-  const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
-  expect([answer.status, answer.body.error]).toEqual([200, undefined]);
-});
+// Not test.each: for a row without a body it would hand over its own `done` as the third argument.
+describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body })))('$method $path', ({ method, path, body }) => {
+  test('answers', async () => {
+    if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
+    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a');
+    const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
+    expect([answer.status, answer.body.error]).toEqual([200, undefined]);
+  });
 
-const OF_AN_ENDPOINT = DOCUMENTED.filter(([method, path]) => path.includes(':endpoint') && method !== 'DELETE' && !(method === 'PUT' && path.endsWith(':endpoint')));
-
-test.each(OF_AN_ENDPOINT)('%s %s says so when there is no such endpoint', async (method, path, body) => {
-  const answer = await running.ask(method, path.replace(':endpoint', 'never'), body === undefined ? {} : { headers: JSON_TYPE, body });
-  expect([answer.status, answer.body.error?.code]).toEqual([404, 'not_found']);
+  const makes = method === 'PUT' && path.endsWith(':endpoint');
+  if (!path.includes(':endpoint') || method === 'DELETE' || makes) return;
+  test('says so when there is no such endpoint', async () => {
+    const answer = await running.ask(
+      method,
+      path.replace(':endpoint', 'never'),
+      body === undefined ? {} : { headers: JSON_TYPE, body },
+    );
+    expect([answer.status, answer.body.error?.code]).toEqual([404, 'not_found']);
+  });
 });
 
 test('every method that the client has reaches a route', async () => {
@@ -134,11 +141,17 @@ test('readiness tells its problems with 503 while health stays fine', async () =
   await sick.close();
 });
 
-test('a port that is taken is told as such', async () => {
-  await expect(startApi().then((other) => other.api.listen('127.0.0.1', running.port))).rejects.toThrow();
-  const other = await startApi();
-  await other.api.close();
-  await expect(other.api.listen('127.0.0.1', running.port)).rejects.toMatchObject({ code: 'port_taken' });
-  await expect(other.api.listen('192.0.2.1', 0)).rejects.toMatchObject({ code: 'config_invalid' });
-  expect(INI).toBeDefined();
+test('a port that is taken, and an address of another machine, are told as such', async () => {
+  const other = createApi({
+    store: running.store,
+    now: () => 0,
+    newId: () => 'x',
+    version: '1',
+    host: 'h',
+    health: () => ({ ok: true, problems: [] }),
+    log: () => undefined,
+  });
+  await expect(other.listen('127.0.0.1', running.port)).rejects.toMatchObject({ code: 'port_taken' });
+  await expect(other.listen('192.0.2.1', 0)).rejects.toMatchObject({ code: 'config_invalid' });
+  await other.close();
 });

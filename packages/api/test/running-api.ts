@@ -35,7 +35,9 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  readonly body: { readonly error?: { readonly code: string; readonly message: string; readonly details: Record<string, unknown> } };
+  readonly body: {
+    readonly error?: { readonly code: string; readonly message: string; readonly details: Record<string, unknown> };
+  };
 }
 
 const START_MS = 1_700_000_000_000;

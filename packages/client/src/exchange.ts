@@ -119,9 +119,10 @@ export function connectionError(target: Target, error: unknown): ReactorError {
 }
 
 function errorCode(error: unknown): string {
+  const { code, errors } = error as NodeJS.ErrnoException & { readonly errors?: readonly unknown[] };
   // `localhost` is tried on both address families; Node then reports all attempts in one error.
-  if (error instanceof AggregateError) return errorCode(error.errors[0]);
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (Array.isArray(errors) && errors.length > 0) return errorCode(errors[0]);
+  return typeof code === 'string' ? code : '';
 }
 
 const isTls = (code: string): boolean => /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code);

@@ -59,7 +59,8 @@ export function readCluster(view: StateView): Cluster {
 function under<T>(view: StateView, prefix: string): Map<string, At<T>> {
   const found = new Map<string, At<T>>();
   for (const [key, entry] of view.entries) {
-    if (key.startsWith(prefix)) found.set(key.slice(prefix.length), { value: entry.value as unknown as T, revision: entry.revision });
+    if (key.startsWith(prefix))
+      found.set(key.slice(prefix.length), { value: entry.value as unknown as T, revision: entry.revision });
   }
   return found;
 }

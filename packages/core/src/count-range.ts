@@ -22,19 +22,26 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 const satisfies = (value: number, op: Comparison, bound: number): boolean => (op === '<' ? value < bound : value <= bound);
 
 /** The counts `rule` allows, never empty: when no whole number fits the band, the upper bound, which protects the service, wins. */
-export function ruleRange(rule: Rule, n: number, reading: Reading): CountRange {
-  const range = fittingRange(rule, n, reading);
+export function ruleRange(rule: Rule, n: number, reading: Reading, settled = n): CountRange {
+  const range = fittingRange(rule, n, reading, settled);
   return range.lo > range.hi ? { lo: range.lo, hi: range.lo } : range;
 }
 
-/** As `ruleRange`, but `lo > hi` when no whole number fits. An average over no instance says nothing. */
-export function fittingRange(rule: Rule, n: number, reading: Reading): CountRange {
+/**
+ * As `ruleRange`, but `lo > hi` when no whole number fits. An average over no instance says nothing. `settled` of the n
+ * instances served while the average was taken: growth is reckoned from those, else a slow second would double the count
+ * again every round until the new instances have changed the average.
+ */
+export function fittingRange(rule: Rule, n: number, reading: Reading, settled = n): CountRange {
   if ('direct' in reading) return directRange(rule);
   if ('total' in reading) return totalRange(rule, reading.total);
   if (n < 1) return ANY_COUNT;
-  const range = totalRange(rule, reading.average * n);
   // Latency does not fall in proportion to the count, so one decision at most doubles or halves it.
-  return { lo: Math.min(range.lo, 2 * n), hi: Math.max(range.hi, Math.ceil(n / 2)) };
+  const served = Math.max(1, Math.min(settled, n));
+  return {
+    lo: Math.min(least(rule, reading.average * served), 2 * served),
+    hi: Math.max(most(rule, reading.average * n), Math.ceil(n / 2)),
+  };
 }
 
 function totalRange(rule: Rule, total: number): CountRange {

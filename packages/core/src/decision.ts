@@ -38,6 +38,8 @@ export interface Measurement {
   readonly requests: number;
   /** Some source did not report, or not about the whole window. */
   readonly partial: boolean;
+  /** Instances that served through the whole window; all, unless told. */
+  readonly settled?: number;
 }
 
 export interface DecisionInput {
@@ -62,7 +64,7 @@ export interface DecisionInput {
 export function decide(given: DecisionInput): { readonly record: DecisionRecord; readonly history: TargetHistory } {
   const input = { ...given, stable: withData(given.stable, given, true), burst: withData(given.burst, given, false) };
   const { instances: n, scaling, state } = input;
-  const stable = evaluateWith(input, input.stable.metrics);
+  const stable = evaluateWith(input, input.stable, input.stable.metrics);
   if (state !== 'RUNNING') {
     const history = input.history.targets.length === 0 ? input.history : NO_HISTORY;
     return { record: standing(input, stable), history };
@@ -138,14 +140,18 @@ function withData(measurement: Measurement, input: DecisionInput, quantiles: boo
   return entries.every(good) ? measurement : { ...measurement, metrics: Object.fromEntries(entries.filter(good)) };
 }
 
-function evaluateWith(input: DecisionInput, metrics: Measurement['metrics']): Evaluation {
+function evaluateWith(
+  input: DecisionInput,
+  { settled = input.instances }: Measurement,
+  metrics: Measurement['metrics'],
+): Evaluation {
   const { rules, minInstances: min, maxInstances: max } = input.scaling;
   const readings = rules.flatMap(({ metric }) => {
     if (!Object.hasOwn(metrics, metric)) return [];
     const { kind, value } = metrics[metric]!;
     return [[metric, kind === 'total' ? { total: value } : { average: value }] as const];
   });
-  return evaluate({ rules, min, max, instances: input.instances, metrics: Object.fromEntries(readings) });
+  return evaluate({ rules, min, max, instances: input.instances, settled, metrics: Object.fromEntries(readings) });
 }
 
 /**
@@ -155,7 +161,7 @@ function evaluateWith(input: DecisionInput, metrics: Measurement['metrics']): Ev
 function burstNeed(input: DecisionInput, stable: Evaluation): { readonly need: number; readonly evaluation: Evaluation } | null {
   if (input.burst.requests < BURST_MIN_REQUESTS) return null;
   // Rules on metrics the burst window lacks keep their precedence with the stable values.
-  const evaluation = evaluateWith(input, { ...input.stable.metrics, ...input.burst.metrics });
+  const evaluation = evaluateWith(input, input.burst, { ...input.stable.metrics, ...input.burst.metrics });
   const need = Math.max(evaluation.range.lo, evaluation.wanted > input.instances ? evaluation.wanted : 0);
   return need > stable.wanted ? { need, evaluation } : null;
 }

@@ -11,6 +11,8 @@ export interface EvaluateInput {
   readonly max: number;
   /** Instances meant to run: starting and ready, not draining. */
   readonly instances: number;
+  /** How many of them served while the averages were taken; all, unless told. */
+  readonly settled?: number;
   /** By metric name; a metric without data is left out. */
   readonly metrics: Readonly<Record<string, { readonly total: number } | { readonly average: number }>>;
 }
@@ -124,7 +126,7 @@ function outcomeOf(rule: Rule, input: EvaluateInput): RuleOutcome {
   if (reading === null) {
     return { rule, kind: metricKind(rule.metric), value: null, range: null, unfit: false, overruled: false };
   }
-  const fitting = fittingRange(rule, input.instances, reading);
+  const fitting = fittingRange(rule, input.instances, reading, input.settled);
   const unfit = fitting.lo > fitting.hi;
   const range = unfit ? { lo: fitting.lo, hi: fitting.lo } : fitting;
   if ('direct' in reading) return { rule, kind: 'direct', value: reading.direct, range, unfit, overruled: false };

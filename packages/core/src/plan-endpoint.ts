@@ -2,8 +2,8 @@ import type { Cluster } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
-import type { Resolved } from './plan.js';
 import { place } from './placement.js';
+import type { Resolved } from './plan.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
 import type { Step } from './step.js';
 
@@ -96,8 +96,11 @@ function scaleDown(draft: Draft): void {
   const successors = new Map(running.filter((view) => view.record.replaces).map((view) => [view.record.replaces, view]));
   const ids = new Set(running.map((view) => view.record.id));
   const seated = running.filter((view) => view.record.replaces === null || !ids.has(view.record.replaces));
-  const victims = retirementOrder(seated, draft.resolved.hash).slice(0, halt ? excess : Math.min(excess, draft.resolved.config.scaling.rampLimit));
-  const why = halt ? `the endpoint is ${draft.endpoint.state.toLowerCase()}` : `${draft.target} instances are enough`;
+  const victims = retirementOrder(seated, draft.resolved.hash).slice(
+    0,
+    halt ? excess : Math.min(excess, draft.resolved.config.scaling.rampLimit),
+  );
+  const why = halt ? `the endpoint is ${draft.endpoint.state.toLowerCase()}` : `${counted(draft.target)} enough`;
   for (const victim of victims) {
     for (const view of [victim, successors.get(victim.record.id)]) if (view) drain(draft, view, false, why);
   }
@@ -144,7 +147,7 @@ function scaleUp(draft: Draft): void {
     draft.steps.push({ kind: 'recommission', instance: view.record.id, host: view.record.host });
     missing -= 1;
   }
-  while (missing > 0 && start(draft, null, `${draft.target} instances are wanted`)) missing -= 1;
+  while (missing > 0 && start(draft, null, `${counted(draft.target)} wanted`)) missing -= 1;
 }
 
 /**
@@ -252,6 +255,10 @@ function remove(draft: Draft, view: InstanceView, why: string): void {
 
 function write(draft: Draft, view: InstanceView, change: Partial<InstanceRecord>): void {
   draft.written.set(view.record.id, { record: { ...view.record, ...change, epoch: draft.epoch }, revision: view.revision });
+}
+
+function counted(instances: number): string {
+  return instances === 1 ? '1 instance is' : `${instances} instances are`;
 }
 
 function meantToRun(view: InstanceView): boolean {

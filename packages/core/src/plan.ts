@@ -1,13 +1,13 @@
 import type { At, Cluster, HostLoss } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
 import { openLedger } from './ledger.js';
-import { NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
+import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, seatsOf, stepsFor } from './plan-endpoint.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
-import { measure } from './traffic-window.js';
 import type { TrafficReport } from './traffic.js';
+import { measure } from './traffic-window.js';
 
 /**
  * One round of the controller, as a pure function: everything it may look at is in `PlanInput`, everything to be done is
@@ -94,7 +94,10 @@ function planEndpoint(
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
-  const window = { nowMs, expectedSources: expectedSources(cluster), instances: seats };
+  const { windowMs } = resolved.config.scaling;
+  // Also for the burst window: a slow answer of the last seconds began before the newest instances served.
+  const settled = settledOf(own, nowMs - windowMs);
+  const window = { nowMs, expectedSources: expectedSources(cluster), instances: seats, settled };
   const { record, history: targets } = decide({
     endpoint: name,
     atMs: nowMs,
@@ -102,7 +105,7 @@ function planEndpoint(
     state: endpoint.value.state,
     scaling: resolved.config.scaling,
     instances: seats,
-    stable: measure(reports, name, { ...window, windowMs: resolved.config.scaling.windowMs }),
+    stable: measure(reports, name, { ...window, windowMs }),
     burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
     history: known?.targets ?? NO_HISTORY,
   });
@@ -133,18 +136,26 @@ function assemble(
   const report: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
   const last = known?.decision?.record;
   const acts = outcome.steps.some((step) => step.kind !== 'wait');
-  const moved = last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
-  const remember = acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
+  const moved =
+    last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
+  const remember =
+    acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
   if (moved && record.target !== record.instances) {
-    events.unshift({ level: 'info', event: 'SCALE_UPDATE', message: `${record.instances} => ${record.target}: ${record.sentence}` });
+    events.unshift({
+      level: 'info',
+      event: 'SCALE_UPDATE',
+      message: `${record.instances} => ${record.target}: ${record.sentence}`,
+    });
   }
   return {
     endpoint,
     report,
     instances: outcome.instances,
-    history: remember ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) } : null,
+    history: remember
+      ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) }
+      : null,
     events,
   };
 }
@@ -160,6 +171,13 @@ function planLosses({ cluster, nowMs }: PlanInput): Plan['losses'] {
     if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
   }
   return losses;
+}
+
+/** Instances that have served since `sinceMs`: those that an average taken since then speaks of. */
+function settledOf(own: readonly InstanceView[], sinceMs: number): number {
+  return own.filter(
+    ({ record, status, report }) => record.phase === 'run' && status === 'ready' && (report?.readyAtMs ?? sinceMs) <= sinceMs,
+  ).length;
 }
 
 function activeOf(endpoint: string, instance: string, reports: readonly TrafficReport[]): number {

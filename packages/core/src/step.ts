@@ -2,7 +2,13 @@ import type { LogEntry } from './ports.js';
 
 /** What a round does about one endpoint. A closed union; waiting is a step too, so that nothing is left to guess. */
 export type Step =
-  | { readonly kind: 'start'; readonly instance: string; readonly host: string; readonly replaces: string | null; readonly why: string }
+  | {
+      readonly kind: 'start';
+      readonly instance: string;
+      readonly host: string;
+      readonly replaces: string | null;
+      readonly why: string;
+    }
   | { readonly kind: 'recommission'; readonly instance: string; readonly host: string }
   | { readonly kind: 'retire'; readonly instance: string; readonly host: string; readonly errored: boolean; readonly why: string }
   | { readonly kind: 'remove'; readonly instance: string; readonly host: string; readonly why: string }
@@ -15,7 +21,11 @@ export function stepEvent(step: Step): Pick<LogEntry, 'level' | 'event' | 'messa
     case 'start':
       return { level: 'info', event: 'LAUNCH_INSTANCE', message: `starting ${step.instance} on ${step.host}: ${step.why}` };
     case 'recommission':
-      return { level: 'info', event: 'RECOMMISSION_INSTANCE', message: `taking ${step.instance} on ${step.host} back into service` };
+      return {
+        level: 'info',
+        event: 'RECOMMISSION_INSTANCE',
+        message: `taking ${step.instance} on ${step.host} back into service`,
+      };
     case 'retire':
       return step.errored
         ? { level: 'warning', event: 'ERROR_INSTANCE', message: `retiring ${step.instance} on ${step.host}: ${step.why}` }

@@ -23,6 +23,8 @@ export interface MeasureOptions {
   /** Load balancers that should report. */
   readonly expectedSources: number;
   readonly instances: number;
+  /** Of those, how many served through the whole window. */
+  readonly settled?: number;
   /** False leaves quantiles out: their sketches cover the endpoint's own window, not a shorter one. */
   readonly quantiles?: boolean;
 }

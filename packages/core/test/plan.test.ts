@@ -32,6 +32,20 @@ describe('starting', () => {
     expect(running(world)).toBe(5);
   });
 
+  test('a slow service doubles once per window, not once per round', () => {
+    const world = started(
+      anEndpointConfig({ scaling: { maxInstances: 64, rampLimit: 64, rules: [aRule('response', { below: 0.3 })] } }),
+    );
+    world.run(10);
+    world.load('web', 10, 3);
+    world.run(3);
+    expect(running(world)).toBe(2);
+    world.run(6);
+    expect(running(world)).toBe(2);
+    world.run(8);
+    expect(running(world)).toBe(4);
+  });
+
   test('at most ramp_limit instances start in one round', () => {
     const world = started(anEndpointConfig({ scaling: { maxInstances: 40, rampLimit: 3 } }));
     world.load('web', 30);
@@ -94,7 +108,12 @@ describe('scaling down', () => {
     world.load('web', 33);
     const plans = world.run(5);
     expect(world.steps(plans, 'start')).toEqual([]);
-    expect(world.steps(plans, 'recommission').map((step) => 'instance' in step && step.instance).sort()).toEqual(draining.sort());
+    expect(
+      world
+        .steps(plans, 'recommission')
+        .map((step) => 'instance' in step && step.instance)
+        .sort(),
+    ).toEqual(draining.sort());
   });
 
   test('an open connection keeps a draining instance until drain_timeout', () => {
@@ -141,7 +160,9 @@ describe('failures', () => {
     world.run(100);
     world.breakStarts('web', false);
     world.run(70);
-    expect(world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready')).toHaveLength(1);
+    expect(world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready')).toHaveLength(
+      1,
+    );
   });
 
   test('an unhealthy instance is retired as errored and never taken back', () => {

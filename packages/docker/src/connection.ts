@@ -86,18 +86,18 @@ export function createConnection(options: {
     if (admission === 'refused') throw new ReactorError('docker_unavailable', breaker.reason);
     try {
       const result = await work();
-      breaker.succeeded();
+      // An engine that hangs over its containers still tells its version, so that answer proves nothing.
+      if (call.path === '/version') breaker.abandoned(admission);
+      else breaker.succeeded();
       return result;
     } catch (error) {
       const known = explain(error, call, socket);
-      if (!isUnavailable(known)) {
-        if (known instanceof ReactorError) breaker.succeeded();
-        else breaker.abandoned(admission);
-      } else {
-        agreed = null;
-        if (call.patient === true && 'deadlineMs' in known.details) breaker.abandoned(admission);
-        else breaker.failed(admission, known.message);
-      }
+      const late = known instanceof ReactorError && 'deadlineMs' in known.details;
+      // Only after a broken connection can the engine be another version than before.
+      if (isUnavailable(known) && !late) agreed = null;
+      if (!(known instanceof ReactorError) || (late && call.patient === true)) breaker.abandoned(admission);
+      else if (isUnavailable(known)) breaker.failed(admission, known.message);
+      else breaker.succeeded();
       throw known;
     }
   }

@@ -8,12 +8,10 @@ import { LABELS } from './labels.js';
 import type { Limits } from './limits.js';
 import { jsonLines } from './lines.js';
 import { at, text } from './loose-json.js';
+import { createMailbox } from './mailbox.js';
 
 /** Events after which a listing reads differently; attach, exec and the like are left out. */
 const EVENTS = ['create', 'start', 'die', 'oom', 'pause', 'unpause', 'rename', 'restart', 'update', 'destroy'];
-
-/** As many ids wait at most; beyond, looking at all is cheaper anyway. */
-const MAX_WAITING = 256;
 
 /** After an engine restart the first tries come quickly, as containers need adopting; a dead engine is tried every 5 s. */
 const FIRST_BACKOFF_MS = 100;
@@ -89,40 +87,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(finish, ms);
     signal.addEventListener('abort', finish, { once: true });
   });
-}
-
-/** A set of ids between one writer and one reader, so that a slow reader finds each id once however often it was put. */
-function createMailbox() {
-  const waiting = new Set<string | null>();
-  let closed = false;
-  let wake: () => void = () => undefined;
-  return {
-    put(id: string | null): void {
-      if (id === null || waiting.size >= MAX_WAITING) {
-        waiting.clear();
-        waiting.add(null);
-      } else if (!waiting.has(null)) {
-        waiting.add(id);
-      }
-      wake();
-    },
-    close(): void {
-      closed = true;
-      wake();
-    },
-    async *take(): AsyncGenerator<string | null> {
-      while (!closed) {
-        for (const id of waiting) {
-          waiting.delete(id);
-          yield id;
-          if (closed) return;
-        }
-        if (waiting.size === 0 && !closed) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-    },
-  };
 }

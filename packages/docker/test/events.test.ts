@@ -35,26 +35,6 @@ describe('events', () => {
     expect([await next(), await next()]).toEqual([null, 'a']);
   });
 
-  test('a container that changes often while nobody looks is told once', async () => {
-    const { next, requests } = await watching((stream) => {
-      stream.write(event('a').repeat(50) + event('b'));
-    });
-    expect(await next()).toBeNull();
-    while (!requests.includes('GET /events')) await new Promise(setImmediate);
-    const seen = [await next(), await next()];
-    expect(seen).toEqual(['a', 'b']);
-  });
-
-  test('too many at once are told as "look at all"', async () => {
-    const { next } = await watching((stream) => {
-      stream.write(Array.from({ length: 1_000 }, (_, index) => event(`c${index}`)).join(''));
-    });
-    expect(await next()).toBeNull();
-    const seen: (string | null)[] = [];
-    while (!seen.includes(null)) seen.push(await next());
-    expect(seen.length).toBeLessThan(1_000);
-  });
-
   test('a stream that ends is taken up again, and then all is to be looked at', async () => {
     const { next, requests } = await watching((stream, count) => {
       if (count === 1) stream.end(event('a'));

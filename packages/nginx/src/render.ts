@@ -147,7 +147,6 @@ const PROXY = `    proxy_http_version 1.1;
     proxy_buffering off;
     proxy_buffer_size 16k;
     proxy_buffers 8 16k;
-    proxy_buffers 8 16k;
     proxy_request_buffering off;
     proxy_connect_timeout 2s;
     proxy_send_timeout 60s;

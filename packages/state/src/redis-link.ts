@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ReactorError } from '@reactor/core';
-import { Redis } from 'ioredis';
+import { MaxRetriesPerRequestError, Redis } from 'ioredis';
 import { isRefusal, replyCode, unavailableBecause } from './redis-replies.js';
 import { loadScripts, type Verb } from './redis-scripts.js';
 import type { RedisTarget } from './redis-url.js';
@@ -48,17 +48,14 @@ export class RedisLink {
     });
   }
 
+  /** Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. */
+  async greet(): Promise<void> {
+    await this.#untilAnswered(() => this.#main.ping());
+  }
+
   /** Runs a verb's script; throws `state_unavailable`. */
-  async run(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const startedMs = performance.now();
-    for (;;) {
-      if (this.#closed) throw new ReactorError('state_unavailable', 'the cluster state is closed');
-      const reply = await this.#attempt(verb, keys, args);
-      if (reply !== LOST) return reply;
-      if (performance.now() - startedMs > SEND_AGAIN_MS) throw this.#report(this.#lastError());
-      // A refused connection fails every call at once; without a pause this would spin until the next attempt to connect.
-      await delay(BACK_OFF_FIRST_MS);
-    }
+  run(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#untilAnswered(() => this.#send(verb, keys, args));
   }
 
   /** Blocks until the stream moves past the id, at most BLOCK_MS: its new id, or null. Throws when the connection is lost. */
@@ -76,20 +73,35 @@ export class RedisLink {
     for (const client of [this.#main, this.#blocking]) client?.disconnect();
   }
 
-  async #attempt(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const script = this.#scripts[verb];
-    try {
-      const reply = await answerOf(this.#main.evalsha(script.sha, keys.length, ...keys, ...args), ANSWER_MS);
-      return this.#note(reply);
-    } catch (error) {
-      if (!isRefusal(error)) return this.#closed ? LOST : this.#noteError(error);
-      if (replyCode(error) !== 'NOSCRIPT') throw this.#report(error);
+  async #untilAnswered(send: () => Promise<unknown>): Promise<unknown> {
+    const startedMs = performance.now();
+    for (;;) {
+      if (this.#closed) throw new ReactorError('state_unavailable', 'the cluster state is closed');
+      const reply = await this.#attempt(send);
+      if (reply !== LOST) return reply;
+      if (performance.now() - startedMs > SEND_AGAIN_MS) throw this.#report(this.#lastError());
+      // A refused connection fails every call at once; without a pause this would spin until the next attempt to connect.
+      await delay(BACK_OFF_FIRST_MS);
     }
+  }
+
+  async #attempt(send: () => Promise<unknown>): Promise<unknown> {
     try {
-      return this.#note(await answerOf(this.#main.eval(script.text, keys.length, ...keys, ...args), ANSWER_MS));
+      return this.#note(await answerOf(send(), ANSWER_MS));
     } catch (error) {
       if (isRefusal(error)) throw this.#report(error);
-      return this.#noteError(error);
+      if (!(error instanceof MaxRetriesPerRequestError)) this.#connectError ??= error;
+      return LOST;
+    }
+  }
+
+  async #send(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const script = this.#scripts[verb];
+    try {
+      return await this.#main.evalsha(script.sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!isRefusal(error) || replyCode(error) !== 'NOSCRIPT') throw error;
+      return this.#main.eval(script.text, keys.length, ...keys, ...args);
     }
   }
 
@@ -107,11 +119,6 @@ export class RedisLink {
     return reply;
   }
 
-  #noteError(error: unknown): typeof LOST {
-    this.#connectError ??= error;
-    return LOST;
-  }
-
   /** What was refused, once per change of its kind, and the error to throw. */
   #report(cause: unknown): ReactorError {
     const error = unavailableBecause(this.where, cause);
@@ -124,7 +131,7 @@ export class RedisLink {
   }
 
   #lastError(): unknown {
-    return this.#connectError ?? new Error(`no answer within ${ANSWER_MS} ms`);
+    return this.#connectError ?? `no answer within ${ANSWER_MS} ms`;
   }
 
   #connect(name: string): Redis {

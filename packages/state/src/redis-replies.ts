@@ -11,7 +11,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   MASTERDOWN: 'this replica has lost its master: name the master',
   NOAUTH: 'Redis wants a password: put it into the state URL',
   WRONGPASS: 'the user name or the password in the state URL is wrong',
-  NOPERM: 'the user needs: ACL SETUSER <user> on ~{reactor:* +@read +@write +@scripting +time +select',
+  NOPERM: 'the user needs: ACL SETUSER <user> on ~{reactor:* +@read +@write +@scripting +@connection +time',
   CLUSTERDOWN: 'the Redis cluster does not serve this slot: look at CLUSTER INFO',
   MOVED: 'this is a node of a Redis cluster that does not hold the state: name the one that does',
   NOSCRIPT: 'Redis keeps forgetting its scripts: look for SCRIPT FLUSH',
@@ -25,6 +25,8 @@ export function isRefusal(error: unknown): error is Error {
 
 /** The code an error reply begins with. Redis before 7 wraps the reply of a command inside a script, so it is looked for. */
 export function replyCode(error: Error): string {
+  // Redis 7 has no code for a command that a script may not call.
+  if (error.message.includes("user executing the script can't")) return 'NOPERM';
   return CODES.exec(error.message)?.[1] ?? error.message.split(' ')[0] ?? '';
 }
 
@@ -32,7 +34,10 @@ export function replyCode(error: Error): string {
 export function unavailableBecause(where: string, error: unknown): ReactorError {
   const text = describeError(error);
   if (!isRefusal(error)) {
-    return new ReactorError('state_unavailable', `the cluster state at ${where} cannot be reached: ${text}`, { cause: error });
+    const hint = where.startsWith('rediss:') ? '; does this port speak TLS?' : '';
+    return new ReactorError('state_unavailable', `the cluster state at ${where} cannot be reached: ${text}${hint}`, {
+      cause: error,
+    });
   }
   const code = replyCode(error);
   const advice = ADVICE[code];

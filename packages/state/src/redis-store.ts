@@ -49,6 +49,7 @@ export async function openRedis(options: RedisStateOptions): Promise<StateStore>
   }
   const link = new RedisLink(parseRedisUrl(options.url), options.onProblem ?? (() => undefined));
   try {
+    await link.greet();
     const keys = redisKeys(prefix);
     const known = options.known ?? { clusterId: '', revision: 0 };
     const guard = new IdentityGuard(link.where, known);
@@ -217,9 +218,7 @@ class RedisStore implements StateStore {
       };
     } catch (error) {
       if (!(error instanceof ReactorError)) throw error;
-      return error.code === 'state_foreign'
-        ? { kind: 'foreign', revision: from, againMs: LOOK_MS }
-        : { kind: 'unavailable' };
+      return error.code === 'state_foreign' ? { kind: 'foreign', revision: from, againMs: LOOK_MS } : { kind: 'unavailable' };
     }
   }
 

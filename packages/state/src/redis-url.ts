@@ -27,7 +27,7 @@ export function parseRedisUrl(url: string): RedisTarget {
       ...address,
       ...credentials(userInfo),
       db,
-      ...(scheme === 'rediss' ? { tls: { servername: address.host } } : {}),
+      ...(scheme === 'rediss' ? { tls: {} } : {}),
     },
     where: `${scheme}://${address.host}:${address.port}/${db}`,
   };

@@ -477,7 +477,9 @@ function identityTests(harness: () => StoreHarness): void {
     const refusal = openKnowing({ clusterId, revision: revision + 5 });
     await expect(refusal).rejects.toMatchObject({
       code: 'state_foreign',
-      message: expect.stringContaining(`went back to revision ${revision}, expected cluster ${clusterId} at revision ${revision + 5}`),
+      message: expect.stringContaining(
+        `went back to revision ${revision}, expected cluster ${clusterId} at revision ${revision + 5}`,
+      ),
     });
   });
 
