@@ -41,7 +41,15 @@ async function succeeds(outcome: Promise<Outcome>): Promise<string> {
 
 /** What the daemon did and thought, for a failure. */
 async function account(): Promise<string> {
-  return (await machine.run('bash', '-c', 'reactor log pyex; reactor instances pyex; reactor explain pyex; tail -n 20 "$1"', 'bash', LOG)).text;
+  return (
+    await machine.run(
+      'bash',
+      '-c',
+      'reactor log pyex; reactor instances pyex; reactor explain pyex; tail -n 20 "$1"',
+      'bash',
+      LOG,
+    )
+  ).text;
 }
 
 /** Asks until the answer is 200; the last answer is in the failure. */

@@ -112,9 +112,10 @@ function daemonConfiguration({ directory, state, apiPort, socket }) {
 // ---------------------------------------------------------------------------------------------------------- the engine
 
 async function engine(directory, started, screen) {
-  if (existsSync(SYSTEM_SOCKET) && (await answers(SYSTEM_SOCKET))) {
-    screen.text(`Docker: the engine of this machine (${SYSTEM_SOCKET})`);
-    return SYSTEM_SOCKET;
+  const named = process.env.DOCKER_HOST?.replace(/^unix:\/\//, '') ?? SYSTEM_SOCKET;
+  if (existsSync(named) && (await answers(named))) {
+    screen.text(`Docker: the engine of this machine (${named})`);
+    return named;
   }
   const socket = join(directory, 'docker.sock');
   // The engine sets the machine's forwarding policy and adds a bridge; both are put back at the end.
@@ -150,7 +151,7 @@ async function answers(socket) {
 
 async function startDaemon(directory, api) {
   const log = openSync(join(directory, 'reactord.log'), 'a');
-  const daemon = spawn(process.execPath, [DAEMON, '--config', join(directory, 'reactor.conf')], { stdio: ['ignore', log, log], detached: true });
+  const daemon = spawn(DAEMON, ['--config', join(directory, 'reactor.conf')], { stdio: ['ignore', log, log], detached: true });
   for (let waitedMs = 0; ; waitedMs += 100) {
     const ready = await fetch(`${api}/readyz`).then(
       (response) => response.ok,

@@ -29,6 +29,8 @@ export const HOST_LEASE_MS = 15_000;
 const KEEP_EVERY_MS = 4_000;
 /** Images and foreign containers change rarely; asking Docker costs it a few milliseconds. */
 const FACTS_EVERY_MS = 15_000;
+/** A Docker in order answers in 50 ms; one that hangs is given up after 10 s or more, and the lease must not wait for that. */
+const FACTS_PATIENCE_MS = 1_000;
 
 export function createAdvertisement(options: AdvertisementOptions): Advertisement {
   const { store, clock } = options;
@@ -37,6 +39,7 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   let keptAtMs = 0;
   let factsAtMs = Number.NEGATIVE_INFINITY;
   let record: HostRecord | null = null;
+  let asking: Promise<void> | null = null;
   let written = '';
 
   const hold = async (): Promise<Lease> => {
@@ -52,13 +55,20 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
     return lease;
   };
 
-  const refresh = async (): Promise<HostRecord> => {
-    if (record !== null && clock.now() - factsAtMs < FACTS_EVERY_MS) return record;
+  const ask = async (): Promise<void> => {
     factsAtMs = clock.now();
     record = await describe(options, startedAtMs, record);
     // While Docker is silent, ask again soon: nothing can be placed here until it answers.
-    if (record.dockerError !== null) factsAtMs -= FACTS_EVERY_MS - 1_000;
-    return record;
+    if (record.dockerError !== null) factsAtMs = clock.now() - FACTS_EVERY_MS + 1_000;
+  };
+  const refresh = async (): Promise<HostRecord> => {
+    if (asking === null && (record === null || clock.now() - factsAtMs >= FACTS_EVERY_MS)) {
+      asking = ask().finally(() => {
+        asking = null;
+      });
+    }
+    if (asking !== null) await (record === null ? asking : Promise.race([asking, clock.sleep(FACTS_PATIENCE_MS)]));
+    return record!;
   };
 
   const round = async (): Promise<void> => {

@@ -68,7 +68,7 @@ const INTERVAL_MS = 1_000;
 /** Changes come in bursts; one round answers them together. Short, for it is part of every start's latency. */
 const MIN_GAP_MS = 10;
 /** Docker's events say when to look; this is how often to look all the same. */
-const LIST_EVERY_MS = 2_000;
+const LIST_EVERY_MS = 5_000;
 const TRAFFIC_EVERY_MS = 250;
 /** Published traffic outlives a restart of the daemon; how old it may be is judged by its time stamp. */
 const TRAFFIC_TTL_MS = 30_000;

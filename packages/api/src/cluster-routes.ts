@@ -10,6 +10,7 @@ import {
   viewInstance,
 } from '@reactor/core';
 import type { ApiContext } from './context.js';
+import { serves } from './endpoint-views.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
@@ -69,8 +70,8 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
   for (const { value } of cluster.endpoints.values()) {
     if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
   }
-  const ready = [...cluster.instances.values()].filter((instance) => viewInstance(instance, cluster, 0).status === 'ready');
-  return json({ active, instances: ready.length, managers: cluster.hosts.size, endpoints });
+  const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, 0)).filter(serves);
+  return json({ active, instances: serving.length, managers: cluster.hosts.size, endpoints });
 }
 
 function hostsOf(cluster: Cluster): readonly HostRecord[] {

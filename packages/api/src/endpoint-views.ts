@@ -31,7 +31,7 @@ const addressOf = (view: InstanceView): string | null => {
 };
 
 /** Instances that requests go to. */
-const serves = (view: InstanceView): boolean => view.record.phase === 'run' && view.status === 'ready';
+export const serves = (view: InstanceView): boolean => view.record.phase === 'run' && view.status === 'ready';
 
 /** `ip:port` of the instances that serve; static ones are not instances. */
 export function servingAddresses(cluster: Cluster, endpoint: string): readonly string[] {

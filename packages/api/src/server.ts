@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -62,6 +63,8 @@ const CLOSE_GRACE_MS = 3_000;
 export function createApi(options: ApiOptions): Api {
   const telemetry = options.telemetry ?? createMeter();
   const closing = new AbortController();
+  // Every request in flight listens to it.
+  setMaxListeners(CONNECTION_LIMIT, closing.signal);
   const teller = createErrorTeller({ now: options.now, log: options.log, downSinceMs: options.downSinceMs ?? (() => null) });
   const gate = createGate({ settings: settingsReader(options.store), now: options.now });
   let listensTo = '127.0.0.1';

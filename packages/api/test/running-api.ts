@@ -91,7 +91,7 @@ async function ask(url: string, method: string, path: string, options: AskOption
   const response = await fetch(`${url}${path}`, { method, headers: options.headers ?? {}, body: options.body ?? null });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.startsWith('application/json') === true && text !== '';
-  return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} };
+  return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : null) ?? {} };
 }
 
 function troubled(store: StateStore, outage: { on: boolean }, rival: RunningApi['rival']): StateStore {

@@ -10,11 +10,13 @@ const DEFAULT_PORT = 8080;
 export function parseApiAddress(text: string): string {
   const given = text.trim();
   if (given === '') throw invalid('is empty');
+  // First, because every other message repeats the text.
+  if (given.includes('@')) throw invalid('contains a user name; give the key with --askpass or REACTOR_PASSWORD');
   if (/\s|\p{Cc}/u.test(given)) throw invalid(`'${JSON.stringify(given).slice(1, -1)}' contains white space`);
   const schemed = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given);
   if (schemed && !/^https?$/i.test(schemed[1] ?? '')) throw invalid(`'${given}' has the scheme ${schemed[1]}`);
   const address = schemed ? given : `http://${bracketed(given)}`;
-  const port = /^https?:\/\/(?:\[[^\]]*\]|[^:/?#@]*):([^/?#]*)/i.exec(address)?.[1];
+  const port = /^https?:\/\/(?:\[[^\]]*\]|[^:/?#[]*):([^/?#]*)/i.exec(address)?.[1];
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
     throw invalid(`'${given}' has the port '${port}', which is not between 1 and 65535`);
   }

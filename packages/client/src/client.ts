@@ -111,7 +111,7 @@ function daemonCalls(
   return {
     version: () => get(target, '/'),
     healthy: async () => (await get<{ readonly ok: boolean }>(target, '/healthz')).ok,
-    readiness: async () => JSON.parse((await exchange(target, { method: 'GET', path: '/readyz', alsoFine: NOT_READY })).text),
+    readiness: () => answerOf(target, { method: 'GET', path: '/readyz', alsoFine: NOT_READY }),
     prometheus: async () => (await exchange(target, { method: 'GET', path: '/metrics', accept: 'text/plain' })).text,
     info: () => get(target, '/v1.1/info'),
     url: async () => (await get<{ readonly url: string | null }>(target, '/v1.1/url')).url,
@@ -133,8 +133,8 @@ function endpointCalls(
   | 'setValue'
   | 'removeEndpoint'
 > {
-  const write = async (method: 'PUT' | 'POST', name: string, configuration: Configuration, guard?: Guard): Promise<Written> =>
-    JSON.parse((await exchange(target, { method, path: pathOf(name), body: bodyOf(configuration), ...ifMatch(guard) })).text);
+  const write = (method: 'PUT' | 'POST', name: string, configuration: Configuration, guard?: Guard): Promise<Written> =>
+    answerOf(target, { method, path: pathOf(name), body: bodyOf(configuration), ...ifMatch(guard) });
   return {
     endpoints: () => get(target, '/v1.1/endpoints'),
     endpointsDetail: () => get(target, '/v1.1/endpoints?detail=1'),
@@ -196,13 +196,22 @@ function clusterCalls(target: Target): Calls<'hosts' | 'managersActive' | 'manag
 // ------------------------------------------------------------------------------------------------------ parts of a call
 
 async function get<T>(target: Target, path: string): Promise<T> {
-  return JSON.parse((await exchange(target, { method: 'GET', path })).text);
+  return answerOf(target, { method: 'GET', path });
+}
+
+/** The shape is the daemon's word; what is not JSON at all comes from somebody else, such as a login page. */
+async function answerOf<T>(target: Target, call: Call): Promise<T> {
+  const { text } = await exchange(target, call);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ReactorError('unreachable', `${target.api} does not answer in JSON; is it a Reactor API?`, { cause });
+  }
 }
 
 async function send<T>(target: Target, method: Call['method'], path: string, body: unknown, guard?: Guard): Promise<T> {
   const text = JSON.stringify(body);
-  const answer = await exchange(target, { method, path, body: { type: 'application/json', text }, ...ifMatch(guard) });
-  return JSON.parse(answer.text);
+  return answerOf(target, { method, path, body: { type: 'application/json', text }, ...ifMatch(guard) });
 }
 
 const ifMatch = (guard: Guard | undefined): { readonly ifMatch?: number } =>

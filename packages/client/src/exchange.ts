@@ -55,7 +55,11 @@ export async function open(
   };
   return new Promise((resolve, reject) => {
     const sent = send(url, options);
-    sent.on('response', (response) => resolve({ response, sent }));
+    sent.on('response', (response) => {
+      // Whoever reads the body learns why it ends only from the response itself.
+      sent.on('timeout', () => response.destroy(timedOut(target)));
+      resolve({ response, sent });
+    });
     sent.on('timeout', () => sent.destroy(timedOut(target)));
     sent.on('error', (error) => reject(connectionError(target, error)));
     sent.end(call.body?.text);

@@ -12,7 +12,7 @@ export interface VersionInfo {
 export interface ClusterInfo {
   /** Open connections over all endpoints. */
   readonly active: number;
-  /** Instances that are ready. */
+  /** Instances that requests go to. */
   readonly instances: number;
   readonly managers: number;
   readonly endpoints: Readonly<Record<string, number>>;

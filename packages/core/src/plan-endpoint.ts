@@ -2,7 +2,7 @@ import type { Cluster } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
-import { place } from './placement.js';
+import { demandOf, place } from './placement.js';
 import type { Resolved } from './plan.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
 import type { Step } from './step.js';
@@ -211,10 +211,9 @@ function start(draft: Draft, replaces: string | null, why: string): boolean {
     endpoint: draft.endpoint.name,
     endpointUid: draft.endpoint.uid,
     host: placement.host,
-    slots: config.placement.slots,
-    cpus: config.container.cpus,
-    memoryBytes: config.container.memReservationBytes || config.container.memLimitBytes,
-    hostPort: config.container.hostPort,
+    ...demandOf(config.placement, config.container),
+    // On the host's own network the instance takes its port there, asked for or not.
+    hostPort: config.container.network === 'host' ? config.port : config.container.hostPort,
     hash,
     container: config.container,
     port: config.port,

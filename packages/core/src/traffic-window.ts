@@ -50,7 +50,9 @@ export function measure(reports: readonly TrafficReport[], endpoint: string, opt
     }
   }
   metrics['instances'] = { kind: 'direct', value: options.instances, ageMs: 0, sources: { reported: 1, expected: 1 } };
-  return { metrics, requests: sums.requests / 1000, partial: sums.reported < expectedSources || sums.incomplete };
+  const partial = sums.reported < expectedSources || sums.incomplete;
+  const settled = options.settled === undefined ? {} : { settled: options.settled };
+  return { metrics, requests: sums.requests / 1000, partial, ...settled };
 }
 
 /** Added up in place, one per call of `measure`. */

@@ -32,10 +32,13 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
   const host = config.manager.name;
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
+  let opened = false;
   const store = await openState(config.manager.state, {
     directory: join(config.manager.dataDir, 'state'),
-    onProblem: (error) => log('error', `cluster state: ${describeError(error)}`),
+    // What keeps it from being opened is thrown, and told by whoever tries.
+    onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
   });
+  opened = true;
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse()) await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));

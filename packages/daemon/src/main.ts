@@ -1,3 +1,5 @@
+#!/usr/bin/env -S node --max-semi-space-size=1
+// The flag: an idle daemon makes little garbage, and a small nursery keeps 30 MB out of its memory.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -5,6 +7,8 @@ import { type DaemonConfig, readDocument, resolveDaemon } from '@reactor/config'
 import { describeError, ReactorError } from '@reactor/core';
 import { type Daemon, startDaemon } from './daemon.js';
 import { openJournal } from './journal.js';
+import { startPatiently } from './patience.js';
+import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
 
 const USAGE = `reactord - autoscaling for plain Docker hosts: the daemon of one host
@@ -51,14 +55,19 @@ function readOptions() {
 function readConfig(file: string | undefined): DaemonConfig {
   const path = file ?? DEFAULT_CONFIG;
   try {
-    const { document, places, warnings: read } = readDocument(readText(path, file !== undefined), { source: path });
+    const { document, places, warnings: read } = readDocument(readText(path, file !== undefined));
     const { config, warnings } = resolveDaemon(document, process.env, hostname(), places);
     for (const warning of [...read, ...warnings]) process.stderr.write(`reactord: ${path}: warning: ${warning.message}\n`);
     return config;
   } catch (error) {
     if (!(error instanceof ReactorError)) throw error;
-    return fail(`${path}: ${describeError(error)}`, 1);
+    return fail(inFile(path, error), 1);
   }
+}
+
+/** A variable of the environment wins over the file, and a mistake in it is not the file's. */
+function inFile(path: string, error: ReactorError): string {
+  return 'variable' in error.details ? describeError(error) : `${path}: ${describeError(error)}`;
 }
 
 function readText(path: string, required: boolean): Uint8Array {
@@ -87,25 +96,35 @@ async function main(): Promise<void> {
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
 
-  let daemon: Daemon;
-  try {
-    daemon = await startDaemon(config, journal.log);
-  } catch (error) {
-    if (!(error instanceof ReactorError)) throw error;
-    journal.log('error', `cannot start: ${describeError(error)}`);
-    return fail(describeError(error), 1);
-  }
-  if (options.pidfile) writeFileSync(options.pidfile, `${process.pid}\n`);
-
+  let daemon: Daemon | null = null;
+  const stopping = new AbortController();
   const end = async (signal: string): Promise<void> => {
     journal.log('info', `${signal}: stopping; containers and the load balancer go on serving`);
     setTimeout(() => process.exit(0), STOP_DEADLINE_MS).unref();
-    await daemon.stop();
+    stopping.abort();
+    // Half started is like killed, which does no harm: nothing depends on an orderly end.
+    await daemon?.stop();
     if (options.pidfile) rmSync(options.pidfile, { force: true });
     process.exit(0);
   };
   process.once('SIGTERM', () => void end('SIGTERM'));
   process.once('SIGINT', () => void end('SIGINT'));
+
+  try {
+    daemon = await startPatiently({
+      start: () => startDaemon(config, journal.log),
+      sharedState: config.manager.state !== 'embedded',
+      clock: systemClock,
+      log: journal.log,
+      signal: stopping.signal,
+    });
+  } catch (error) {
+    if (!(error instanceof ReactorError)) throw error;
+    journal.log('error', `cannot start: ${describeError(error)}`);
+    return fail(describeError(error), 1);
+  }
+  // Not before: the init script takes it for the sign that the daemon serves.
+  if (options.pidfile && daemon !== null) writeFileSync(options.pidfile, `${process.pid}\n`);
 }
 
 await main();

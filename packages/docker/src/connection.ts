@@ -124,12 +124,10 @@ export function createConnection(options: {
       const base = await prefix();
       return guarded(call, async () => {
         // The deadline covers the head; how long the body may take is the caller's to say, by the signal.
-        const life = new AbortController();
-        call.signal?.addEventListener('abort', () => life.abort(), { once: true });
-        const response = await withDeadline(call.deadlineMs, place(call), call.signal, (signal) => {
-          signal.addEventListener('abort', () => life.abort(), { once: true });
-          return dial(transport, base, call, life.signal);
-        });
+        const response = await withDeadline(call.deadlineMs, place(call), call.signal, (signal) =>
+          dial(transport, base, call, signal),
+        );
+        destroyOnAbort(response, call.signal);
         if (status(response) < 400) return response;
         return withDeadline(limits.readMs, place(call), call.signal, () => readAnswer(response, call));
       });
@@ -155,8 +153,15 @@ function exchange(transport: Transport, base: string, call: Call): Promise<Answe
   );
 }
 
-function dial(transport: Transport, base: string, call: Call, abortSignal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
+/**
+ * The head of an answer. The request itself is given a signal that ends with the head: Node aborts a request by destroying
+ * its socket, and doing that to one whose answer has just ended raises an error nobody can catch.
+ */
+function dial(transport: Transport, base: string, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  const head = new AbortController();
+  const giveUp = () => head.abort();
+  signal.addEventListener('abort', giveUp, { once: true });
+  return new Promise<IncomingMessage>((resolve, reject) => {
     transport.dial(
       {
         // The transport puts the query behind a `?` it finds at the end.
@@ -165,11 +170,25 @@ function dial(transport: Transport, base: string, call: Call, abortSignal: Abort
         options: { _query: call.query ?? {}, _body: call.body ?? {} },
         isStream: true,
         statusCodes: ANY_STATUS,
-        abortSignal,
+        abortSignal: head.signal,
       },
-      (error, response) => (response instanceof IncomingMessage ? resolve(response) : reject(error)),
+      (error, response) => {
+        signal.removeEventListener('abort', giveUp);
+        if (!(response instanceof IncomingMessage)) return reject(error);
+        // Who reads it is told by the reading; an error must not end the process while nobody does.
+        response.on('error', () => undefined);
+        destroyOnAbort(response, signal);
+        resolve(response);
+      },
     );
   });
+}
+
+function destroyOnAbort(response: IncomingMessage, signal: AbortSignal | undefined): void {
+  const giveUp = () => response.destroy();
+  signal?.addEventListener('abort', giveUp, { once: true });
+  response.once('close', () => signal?.removeEventListener('abort', giveUp));
+  if (signal?.aborted) giveUp();
 }
 
 async function readAnswer(response: IncomingMessage, call: Call): Promise<Answer> {

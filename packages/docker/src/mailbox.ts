@@ -1,8 +1,10 @@
 /** As many ids wait at most; beyond, looking at all is cheaper anyway. */
 export const MAX_WAITING = 256;
 
-/** A set of ids between one writer and one reader, so that a slow reader finds each id once however often it was put.
- * Null stands for every id: while it waits, no other does. */
+/**
+ * A set of ids between one writer and one reader, so that a slow reader finds each id once however often it was put.
+ * Null stands for every id: while it waits, no other does.
+ */
 export function createMailbox() {
   const waiting = new Set<string | null>();
   let closed = false;

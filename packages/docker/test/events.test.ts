@@ -2,7 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { engineAt, fakeDockerd, type Reply } from './fake-dockerd.js';
 
 const dockerds: { close(): Promise<void> }[] = [];
+const watches: AbortController[] = [];
 afterEach(async () => {
+  for (const watch of watches.splice(0)) watch.abort();
   await Promise.all(dockerds.splice(0).map((dockerd) => dockerd.close()));
 });
 
@@ -17,6 +19,7 @@ async function watching(connected: (stream: ServerResponse, count: number) => vo
   const dockerd = await fakeDockerd({ 'GET /events': reply });
   dockerds.push(dockerd);
   const stop = new AbortController();
+  watches.push(stop);
   const events = engineAt(dockerd.socket).engine.events(stop.signal)[Symbol.asyncIterator]();
   return { ...dockerd, stop, events, next: async () => (await events.next()).value };
 }
@@ -59,4 +62,27 @@ describe('events', () => {
     stop.abort();
     expect(await waiting).toEqual({ done: true, value: undefined });
   });
+});
+
+test('an end at any moment of a connection is quiet', async () => {
+  const dockerd = await fakeDockerd({ 'GET /events': (_request, response) => void response.end(event('a')) });
+  dockerds.push(dockerd);
+  const failures: unknown[] = [];
+  const note = (error: unknown) => failures.push(error);
+  process.on('uncaughtException', note);
+  try {
+    for (let turns = 0; turns < 60; turns += 1) {
+      const stop = new AbortController();
+      const events = engineAt(dockerd.socket).engine.events(stop.signal)[Symbol.asyncIterator]();
+      const first = events.next();
+      if (turns >= 20) await first;
+      for (let turn = 0; turn < turns % 20; turn += 1) await new Promise(setImmediate);
+      stop.abort();
+      await first;
+    }
+    await new Promise(setImmediate);
+  } finally {
+    process.off('uncaughtException', note);
+  }
+  expect(failures).toEqual([]);
 });

@@ -21,8 +21,10 @@ const COLON = 58;
 
 /** We allow 3 attempts; internal redirects of a foreign configuration may add some. More of a line is not looked at. */
 const ATTEMPT_LIMIT = 16;
-/** Numbers stay exact below 2^53. */
+/** Byte counts stay exact below 2^53. */
 const DIGIT_LIMIT = 15;
+/** Seconds, statuses and times in milliseconds stay 32-bit integers, which the engine keeps off the heap: 27 hours, the year 2038. */
+const SMALL_DIGIT_LIMIT = 8;
 /** nginx's own answers when it could not connect. */
 const BAD_GATEWAY = 502;
 const GATEWAY_TIMEOUT = 504;
@@ -30,13 +32,15 @@ const GATEWAY_TIMEOUT = 504;
 export class LogLines {
   bad = 0;
   private readonly statuses = new Int32Array(ATTEMPT_LIMIT);
-  private readonly connects = new Float64Array(ATTEMPT_LIMIT);
-  private readonly times = new Float64Array(ATTEMPT_LIMIT);
+  private readonly connects = new Int32Array(ATTEMPT_LIMIT);
+  private readonly times = new Int32Array(ATTEMPT_LIMIT);
+  private readonly bytes = new Float64Array(1);
   private readonly backends: (BackendSeries | null)[] = Array<BackendSeries | null>(ATTEMPT_LIMIT).fill(null);
   /** Of the list read last. */
   private attempts = 0;
   private value = 0;
-  private lastKey = -1;
+  private high = -1;
+  private low = -1;
   private lastToken: TokenSeries | undefined;
 
   constructor(private readonly traffic: Traffic) {}
@@ -44,7 +48,7 @@ export class LogLines {
   /** Counts the lines of `buffer[start, end)`, which ends with a line feed. */
   scan(buffer: Buffer, start: number, end: number, nowSecond: number): void {
     // The configuration may have changed since the last chunk.
-    this.lastKey = -1;
+    this.high = -1;
     let at = start;
     while (at < end) {
       // After a crash a file may hold a block of NULs where lines were lost; a good line can follow it.
@@ -64,11 +68,6 @@ export class LogLines {
   private line(buffer: Buffer, start: number, nowSecond: number): number {
     let at = this.token(buffer, start);
     if (at < 0) return -1;
-    const key = this.value;
-    if (key !== this.lastKey) {
-      this.lastKey = key;
-      this.lastToken = this.traffic.tokens.get(key);
-    }
     at = this.second(buffer, at);
     if (at < 0) return -1;
     const second = this.value;
@@ -76,7 +75,6 @@ export class LogLines {
     if (at < 0) return -1;
     at = this.whole(buffer, at);
     if (at < 0) return -1;
-    const bytes = this.value;
     at = this.addresses(buffer, at);
     if (at < 0) return -1;
     const attempts = this.attempts;
@@ -87,12 +85,12 @@ export class LogLines {
     at = this.list(buffer, at, this.times, true, LF);
     if (at < 0 || this.attempts !== attempts) return -1;
     const place = this.traffic.placeOf(second, nowSecond);
-    if (this.lastToken !== undefined && place !== null) this.count(this.lastToken, place, bytes, attempts);
+    if (this.lastToken !== undefined && place !== null) this.count(this.lastToken, place, attempts);
     return at;
   }
 
   /** Every attempt counts for its backend, the request once, with the time and status of its last attempt. */
-  private count(token: TokenSeries, second: number, bytes: number, attempts: number): void {
+  private count(token: TokenSeries, second: number, attempts: number): void {
     const listed = Math.min(attempts, ATTEMPT_LIMIT);
     for (let i = 0; i < listed; i++) {
       const backend = this.backends[i]!;
@@ -107,20 +105,20 @@ export class LogLines {
     const last = listed - 1;
     const reached = last >= 0 && this.connects[last]! >= 0;
     const endpoint = last >= 0 ? (this.backends[last]?.endpoint ?? token.primary) : token.primary;
-    endpoint.count(second, bytes, reached ? this.times[last]! : -1, reached && this.statuses[last]! >= 500);
+    endpoint.count(second, this.bytes[0]!, reached ? this.times[last]! : -1, reached && this.statuses[last]! >= 500);
   }
 
-  /** 12 hex digits, as one number. */
+  /** 12 hex digits. */
   private token(buffer: Buffer, start: number): number {
-    let value = 0;
-    for (let at = start; at < start + 12; at++) {
-      const byte = buffer[at]!;
-      if (byte >= ZERO && byte <= NINE) value = value * 16 + byte - ZERO;
-      else if (byte >= 97 && byte <= 102) value = value * 16 + byte - 87;
-      else return -1;
+    const high = hex(buffer, start);
+    const low = hex(buffer, start + 6);
+    if (high < 0 || low < 0 || buffer[start + 12] !== TAB) return -1;
+    if (high !== this.high || low !== this.low) {
+      this.high = high;
+      this.low = low;
+      this.lastToken = this.traffic.tokens.get(high, low);
     }
-    this.value = value;
-    return buffer[start + 12] === TAB ? start + 13 : -1;
+    return start + 13;
   }
 
   /** `seconds.milliseconds`; the seconds. */
@@ -154,7 +152,7 @@ export class LogLines {
       }
       if (at === start || at - start > DIGIT_LIMIT) return -1;
     }
-    this.value = value;
+    this.bytes[0] = value;
     return buffer[at] === TAB ? at + 1 : -1;
   }
 
@@ -187,7 +185,7 @@ export class LogLines {
       const byte = buffer[at]!;
       if (byte >= ZERO && byte <= NINE) part = part * 10 + byte - ZERO;
       else if ((byte === DOT && parts < 3) || (byte === COLON && parts === 3)) {
-        key = key * 256 + part;
+        key = (key << 8) | part;
         part = 0;
         parts++;
       } else break;
@@ -195,7 +193,7 @@ export class LogLines {
     }
     const end = buffer[at]!;
     if (parts === 4 && (end === TAB || end === COMMA || end === SPACE)) {
-      this.backends[slot] = this.lastToken?.byNumber.get(key * 65_536 + part) ?? null;
+      this.backends[slot] = this.lastToken?.byNumber.get(key, part) ?? null;
       return at;
     }
     return this.addressText(buffer, start, slot);
@@ -211,7 +209,7 @@ export class LogLines {
   }
 
   /** Numbers of a list into `target`, -1 for `-`; `decimal` ones as thousandths. The field ends at `terminator`. */
-  private list(buffer: Buffer, start: number, target: Int32Array | Float64Array, decimal: boolean, terminator: number): number {
+  private list(buffer: Buffer, start: number, target: Int32Array, decimal: boolean, terminator: number): number {
     let at = start;
     let count = 0;
     // Without attempts nginx prints a lone dash, which is no attempt.
@@ -242,7 +240,7 @@ export class LogLines {
       value = value * 10 + byte;
       byte = buffer[++at]! - ZERO;
     }
-    if (at === start || at - start > DIGIT_LIMIT - 3) return -1;
+    if (at === start || at - start > SMALL_DIGIT_LIMIT) return -1;
     if (!decimal) {
       this.value = value;
       return at;
@@ -257,6 +255,18 @@ export class LogLines {
     this.value = value;
     return at + 1;
   }
+}
+
+/** Six hex digits, or -1. */
+function hex(buffer: Buffer, start: number): number {
+  let value = 0;
+  for (let at = start; at < start + 6; at++) {
+    const byte = buffer[at]!;
+    if (byte >= ZERO && byte <= NINE) value = (value << 4) | (byte - ZERO);
+    else if (byte >= 97 && byte <= 102) value = (value << 4) | (byte - 87);
+    else return -1;
+  }
+  return value;
 }
 
 /** Behind ", " or " : ", which may also end a list: an internal redirect that reached no backend. */

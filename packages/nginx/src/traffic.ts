@@ -7,6 +7,7 @@ import {
   type TrafficBucket,
 } from '@reactor/core';
 import { addressKey } from './connections.js';
+import { PairTable } from './pair-table.js';
 import { addressText, groupServices, type VirtualService } from './virtual-service.js';
 
 /**
@@ -74,7 +75,7 @@ export class EndpointSeries {
 
   forget(before: number): void {
     forgetBefore(this.buckets, before);
-    for (const backend of this.backends.values()) forgetBefore(backend.buckets, before);
+    for (const backend of this.backends.values()) backend.forget(before);
     this.newestSecond = -1;
   }
 }
@@ -86,17 +87,27 @@ export class BackendSeries {
   /** Null while it is in the configuration; else since when it is out of it and without connections. */
   retiredAtMs: number | null = null;
   refused = 0;
+  private newest: BackendBucket | null = null;
+  private newestSecond = -1;
 
   constructor(readonly endpoint: EndpointSeries) {}
 
   count(second: number, isError: boolean): void {
-    let bucket = this.buckets.get(second);
-    if (bucket === undefined) {
-      bucket = { requests: 0, errors: 0 };
-      this.buckets.set(second, bucket);
-    }
+    if (second !== this.newestSecond) this.open(second);
+    const bucket = this.newest!;
     bucket.requests += 1;
     if (isError) bucket.errors += 1;
+  }
+
+  forget(before: number): void {
+    forgetBefore(this.buckets, before);
+    this.newestSecond = -1;
+  }
+
+  private open(second: number): void {
+    this.newest = this.buckets.get(second) ?? { requests: 0, errors: 0 };
+    this.buckets.set(second, this.newest);
+    this.newestSecond = second;
   }
 }
 
@@ -104,22 +115,22 @@ export class BackendSeries {
 export interface TokenSeries {
   /** Counts the requests that reached no known backend. */
   readonly primary: EndpointSeries;
-  /** IPv4 backends by `addressNumber`, others by text. */
-  readonly byNumber: Map<number, BackendSeries>;
+  /** IPv4 backends by address and port, others by text. */
+  readonly byNumber: PairTable<BackendSeries>;
   readonly byText: Map<string, BackendSeries>;
   retiredAtMs: number | null;
 }
 
 export class Traffic {
-  /** By the token's 12 hex digits as a number. */
-  readonly tokens = new Map<number, TokenSeries>();
+  /** By the first and last six of the token's hex digits. */
+  readonly tokens = new PairTable<TokenSeries>();
   readonly #endpoints = new Map<string, EndpointSeries>();
   #retentionSeconds = 0;
 
   /** What is configured from now on; everything else is retired and later forgotten. */
   configure(services: readonly Service[], nowMs: number): void {
     const claimed = this.#configureEndpoints(services, nowMs);
-    for (const token of this.tokens.values()) token.retiredAtMs ??= nowMs;
+    for (const token of this.tokens.all()) token.retiredAtMs ??= nowMs;
     const byName = new Map(services.map((service) => [service.endpoint, service]));
     for (const virtual of groupServices(services).virtual) this.#configureToken(virtual, byName);
     this.#retireClaimed(claimed);
@@ -173,20 +184,20 @@ export class Traffic {
   }
 
   #configureToken(virtual: VirtualService, services: ReadonlyMap<string, Service>): void {
-    const number = Number.parseInt(virtual.token, 16);
-    const known = this.tokens.get(number);
+    const [high, low] = [Number.parseInt(virtual.token.slice(0, 6), 16), Number.parseInt(virtual.token.slice(6), 16)];
+    const known = this.tokens.get(high, low);
     const primary = this.#endpoints.get(virtual.endpoints[0]!)!;
     const token: TokenSeries =
-      known?.primary === primary ? known : { primary, byNumber: new Map(), byText: new Map(), retiredAtMs: null };
+      known?.primary === primary ? known : { primary, byNumber: new PairTable(), byText: new Map(), retiredAtMs: null };
     token.retiredAtMs = null;
-    this.tokens.set(number, token);
+    this.tokens.set(high, low, token);
     // First endpoint last: it is the one that keeps an address which two endpoints of one URL name.
     for (const name of [...virtual.endpoints].reverse()) {
       for (const { id, host, port } of services.get(name)!.backends) {
         const backend = this.#endpoints.get(name)!.backends.get(id)!;
-        const key = addressNumber(host, port);
-        if (key === null) token.byText.set(addressText(host, port), backend);
-        else token.byNumber.set(key, backend);
+        const address = addressNumber(host);
+        if (address === null) token.byText.set(addressText(host, port), backend);
+        else token.byNumber.set(address, port, backend);
       }
     }
   }
@@ -202,12 +213,12 @@ export class Traffic {
 
   #forgetRetired(nowMs: number): void {
     const gone = (atMs: number | null) => atMs !== null && atMs < nowMs - RETIRED_KEEP_MS;
-    for (const [number, token] of this.tokens) {
-      if (gone(token.retiredAtMs)) this.tokens.delete(number);
-      forgetWhere(token.byNumber, (backend) => gone(backend.retiredAtMs));
+    this.tokens.keep((token) => !gone(token.retiredAtMs));
+    for (const token of this.tokens.all()) {
+      token.byNumber.keep((backend) => !gone(backend.retiredAtMs));
       forgetWhere(token.byText, (backend) => gone(backend.retiredAtMs));
     }
-    const referenced = new Set([...this.tokens.values()].map((token) => token.primary));
+    const referenced = new Set(this.tokens.all().map((token) => token.primary));
     for (const [name, endpoint] of this.#endpoints) {
       forgetWhere(endpoint.backends, (backend) => gone(backend.retiredAtMs));
       if (endpoint.backends.size === 0 && !referenced.has(endpoint)) this.#endpoints.delete(name);
@@ -215,11 +226,11 @@ export class Traffic {
   }
 }
 
-/** `a.b.c.d:port` as one exact number below 2^48; null for anything but IPv4. */
-export function addressNumber(host: string, port: number): number | null {
+/** `a.b.c.d` as a 32-bit integer; null for anything but IPv4. */
+export function addressNumber(host: string): number | null {
   const bytes = host.split('.').map(Number);
   if (bytes.length !== 4 || bytes.some((byte) => !Number.isInteger(byte))) return null;
-  return bytes.reduce((sum, byte) => sum * 256 + byte, 0) * 65_536 + port;
+  return bytes.reduce((sum, byte) => (sum << 8) | byte, 0);
 }
 
 function reportEndpoint(series: EndpointSeries, nowMs: number, open: ReadonlyMap<string, number>): EndpointTraffic {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { LoadBalancer } from '@reactor/core';
@@ -191,7 +191,7 @@ describe('applying', () => {
     );
     const report = await balancer.apply(services);
     expect(report.changed).toBe(true);
-    expect(Object.keys(report.setAside)).toEqual(['e1', 'e5']);
+    expect(Object.keys(report.setAside).sort()).toEqual(['e1', 'e5']);
     expect(report.setAside['e1']).toMatch(/^nginx refuses it: /);
     expect(report.setAside['e1']).not.toContain(nginx.directory);
     expect((await ask(ports[8]!)).status).toBe(503);
@@ -219,6 +219,18 @@ describe('applying', () => {
 });
 
 describe('the process', () => {
+  test('whose daemon died before the acknowledgement is told again, because nobody knows what it runs', async () => {
+    const first = await nginx.open();
+    const port = await freePort();
+    await first.apply([serviceAt('a', port)]);
+    await first.close();
+    // As a kill between putting in place and confirming leaves it: `good` is not `current`.
+    rmSync(join(nginx.directory, 'good'));
+    const second = await nginx.open();
+    expect((await second.apply([serviceAt('a', port)])).changed).toBe(true);
+    expect((await second.apply([serviceAt('a', port)])).changed).toBe(false);
+  });
+
   test('outlives the daemon and is taken over by the next one without a reload', async () => {
     const first = await nginx.open();
     const port = await freePort();
@@ -311,7 +323,7 @@ describe('what it saw', () => {
   });
 
   test('is counted once each while the log is rotated under load, and the log does not grow', async () => {
-    const balancer = await nginx.open({ logLimitBytes: 20_000 });
+    const balancer = await nginx.open({ logLimitBytes: 5_000 });
     const port = await freePort();
     await balancer.apply([serviceAt('a', port, { windowMs: 120_000 })]);
     const log = join(nginx.directory, 'logs/access.log');
@@ -319,14 +331,14 @@ describe('what it saw', () => {
     let sent = 0;
     const deadline = performance.now() + 20_000;
     const clients = Array.from({ length: 4 }, async () => {
-      while (inodes.size < 4 && performance.now() < deadline) {
+      while (inodes.size < 3 && performance.now() < deadline) {
         await ask(port);
         sent++;
         if (sent % 50 === 0) inodes.add(statSync(log, { throwIfNoEntry: false })?.ino ?? [...inodes].at(-1) ?? 0);
       }
     });
     await Promise.all(clients);
-    expect(inodes.size).toBeGreaterThanOrEqual(4);
+    expect(inodes.size).toBeGreaterThanOrEqual(3);
     await eventually(async () => ((await requestsOf(balancer, 'a')) >= sent ? true : null));
     expect(await requestsOf(balancer, 'a')).toBe(sent);
     expect((await balancer.traffic(Date.now())).badLines).toBe(0);

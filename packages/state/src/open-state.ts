@@ -1,7 +1,5 @@
 import { ReactorError, type StateStore } from '@reactor/core';
-import { openEmbedded } from './embedded-store.js';
 import type { StateIdentity } from './identity.js';
-import { openRedis } from './redis-store.js';
 
 export interface StateOptions {
   /** Where the embedded state is kept. */
@@ -15,8 +13,15 @@ export interface StateOptions {
 /** Opens the state a URL names: `embedded`, or one of Redis. Throws `config_invalid`, `state_unavailable` or `state_foreign`. */
 export async function openState(url: string, options: StateOptions): Promise<StateStore> {
   const { directory, ...others } = options;
-  if (url === 'embedded') return openEmbedded({ directory, ...(others.known === undefined ? {} : { known: others.known }) });
-  if (/^(redis|rediss|redis\+sentinel):/.test(url)) return openRedis({ url, ...others });
+  // Loaded when used: each driver is a dozen megabytes that a daemon with the other one never needs.
+  if (url === 'embedded') {
+    const { openEmbedded } = await import('./embedded-store.js');
+    return openEmbedded({ directory, ...(others.known === undefined ? {} : { known: others.known }) });
+  }
+  if (/^(redis|rediss|redis\+sentinel):/.test(url)) {
+    const { openRedis } = await import('./redis-store.js');
+    return openRedis({ url, ...others });
+  }
   throw new ReactorError(
     'config_invalid',
     `the state URL ${JSON.stringify(url.replace(/\/\/.*@/, '//***@'))} is unknown; expected embedded, redis://, rediss:// or redis+sentinel://`,

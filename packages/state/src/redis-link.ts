@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ReactorError } from '@reactor/core';
-import { MaxRetriesPerRequestError, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { isRefusal, replyCode, unavailableBecause } from './redis-replies.js';
 import { loadScripts, type Verb } from './redis-scripts.js';
 import type { RedisTarget } from './redis-url.js';
@@ -9,6 +9,8 @@ import type { RedisTarget } from './redis-url.js';
 const ANSWER_MS = 2_000;
 /** Left alone, a dead connection is noticed after 70 s. One lost answer can be a hiccup, two in a row are not. */
 const LOST_IN_A_ROW = 2;
+/** A connection that is given up is closed politely first; a dead one never answers that. */
+const FAREWELL_MS = 100;
 /** A call whose answer was lost is sent again until then: with the last wait for an answer, no call takes longer than 5 s. */
 const SEND_AGAIN_MS = 3_000;
 const BACK_OFF_FIRST_MS = 50;
@@ -23,7 +25,8 @@ const LOST = Symbol('lost');
  * The connection to Redis. Invariants:
  * 1. Every call ends within 5 s, with an answer or with `state_unavailable`.
  * 2. A script is sent again only if its answer was lost, never after a refusal; every script can be sent twice.
- * 3. `epoch` grows with every connection: what was learnt over an earlier one may be of a master that lost writes since.
+ * 3. `epoch` grows with every connection: what was learnt over an earlier one may be of a master that lost writes since. Read
+ *    right after an answer it is the epoch of the connection that answered.
  */
 export class RedisLink {
   readonly where: string;
@@ -90,7 +93,8 @@ export class RedisLink {
       return this.#note(await answerOf(send(), ANSWER_MS));
     } catch (error) {
       if (isRefusal(error)) throw this.#report(error);
-      if (!(error instanceof MaxRetriesPerRequestError)) this.#connectError ??= error;
+      // Says only that the connection ended, not why; the connection itself told that.
+      if (!(error instanceof Error && error.name === 'MaxRetriesPerRequestError')) this.#connectError ??= error;
       return LOST;
     }
   }
@@ -140,6 +144,7 @@ export class RedisLink {
       connectionName: name,
       connectTimeout: ANSWER_MS,
       sentinelCommandTimeout: ANSWER_MS,
+      disconnectTimeout: FAREWELL_MS,
       retryStrategy: backOffMs,
       sentinelRetryStrategy: backOffMs,
       // Lost calls are sent again here, with their operation id. Zero fails them at once instead of keeping them.

@@ -126,7 +126,6 @@ class RedisStore implements StateStore {
     let isForeign = false;
     while (!ending.aborted) {
       const seen = this.#moved.rings;
-      const before = this.link.epoch;
       const look = await unlessAborted(this.#changes(prefix, at), ending);
       if (look === null) return;
       if (look.kind === 'unavailable') {
@@ -135,10 +134,10 @@ class RedisStore implements StateStore {
       }
       const changes = look.kind === 'foreign' ? null : look.changes;
       // Another connection may lead to a master that lost what the former one had told.
-      const mayMiss = changes === null || before !== epoch || isForeign;
+      const mayMiss = changes === null || look.epoch !== epoch || isForeign;
       const isTold = look.kind === 'foreign' && isForeign;
       isForeign = look.kind === 'foreign';
-      epoch = before;
+      epoch = look.epoch;
       at = look.revision;
       if (mayMiss && !isTold) yield { kind: 'resync' };
       else if (!mayMiss && changes.length > 0) yield { kind: 'changes', changes };
@@ -212,13 +211,16 @@ class RedisStore implements StateStore {
       this.guard.advance(revision);
       return {
         kind: 'changes',
+        epoch: this.link.epoch,
         revision,
         changes: kind === 'gap' ? null : decodeChanges(text),
         againMs: waitMs < 0 ? LOOK_MS : Math.min(LOOK_MS, waitMs + LOOK_AFTER_MS),
       };
     } catch (error) {
       if (!(error instanceof ReactorError)) throw error;
-      return error.code === 'state_foreign' ? { kind: 'foreign', revision: from, againMs: LOOK_MS } : { kind: 'unavailable' };
+      return error.code === 'state_foreign'
+        ? { kind: 'foreign', epoch: this.link.epoch, revision: from, againMs: LOOK_MS }
+        : { kind: 'unavailable' };
     }
   }
 
@@ -248,6 +250,8 @@ class RedisStore implements StateStore {
 
 interface ChangesLook {
   readonly kind: 'changes';
+  /** Connection that answered. */
+  readonly epoch: number;
   readonly revision: number;
   /** Null: some are no longer known. */
   readonly changes: readonly StateChange[] | null;
@@ -256,6 +260,7 @@ interface ChangesLook {
 
 interface ForeignLook {
   readonly kind: 'foreign';
+  readonly epoch: number;
   readonly revision: number;
   readonly againMs: number;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Json, ReactorError, type StateStore } from '@reactor/core';
 import { openRedis } from '@reactor/state';
 import { RedisServer, timeUntilSuccess } from './redis-server.js';
+import { SilentProxy } from './silent-proxy.js';
 
 /** A call ends within 5 s whatever happens to Redis; the rest is for a busy machine. */
 const CALL_MS = 6_000;
@@ -127,24 +128,49 @@ test('a Redis that falls silent fails calls within 5 s and is back within 2 s of
   process.stdout.write(`silent Redis: failed after ${failedMs.toFixed(0)} ms, back ${backMs.toFixed(0)} ms after it answers\n`);
 }, 20_000);
 
-test('a connection that is dead while Redis is not is left within 6 s', async () => {
-  const store = await start();
+test('a connection that goes dead silently is left within 6 s', async () => {
+  await start();
+  const proxy = await SilentProxy.start(server.port);
+  const store = await open(proxy.url);
   await put(store, 'a', 1);
-  // Everyone connected until now is held up; a new connection is served at once, as after a failover.
-  const ids = String(await server.command('CLIENT', 'LIST', 'TYPE', 'normal')).match(/^id=(\d+) .*name=reactor /m);
-  expect(ids).not.toBeNull();
-  server.signal('SIGSTOP');
-  const startedMs = performance.now();
-  const calling = timeUntilSuccess(() => put(store, 'a', 2), 20_000);
-  await delay(4_300);
-  server.signal('SIGCONT');
-  await calling;
-  const recoveredMs = performance.now() - startedMs;
-  const after = String(await server.command('CLIENT', 'LIST', 'TYPE', 'normal')).match(/^id=(\d+) .*name=reactor /m);
-  expect(after?.[1]).not.toBe(ids?.[1]);
-  expect(recoveredMs).toBeLessThan(6_500);
-  process.stdout.write(`dead connection: left, and committed ${recoveredMs.toFixed(0)} ms after it died\n`);
+  proxy.freeze();
+  const recoveredMs = await timeUntilSuccess(() => put(store, 'a', 2), 20_000);
+  await store.close();
+  await proxy.stop();
+  expect(recoveredMs).toBeLessThan(6_000);
+  process.stdout.write(`dead connection: committed over a new one ${recoveredMs.toFixed(0)} ms after it died\n`);
 }, 30_000);
+
+test('a watcher whose connection goes dead silently resyncs within 6 s', async () => {
+  await start();
+  const proxy = await SilentProxy.start(server.port);
+  const store = await open(proxy.url);
+  await put(store, 'a', 1);
+  const { revision } = await store.read('');
+  const event = store.watch('', revision, AbortSignal.timeout(20_000))[Symbol.asyncIterator]().next();
+  await delay(100);
+  proxy.freeze();
+  const startedMs = performance.now();
+  const { value } = await event;
+  const resyncedMs = performance.now() - startedMs;
+  await store.close();
+  await proxy.stop();
+  expect(value).toEqual({ kind: 'resync' });
+  expect(resyncedMs).toBeLessThan(6_500);
+}, 30_000);
+
+test('a commit whose answer was lost is applied once and gets the answer it had', async () => {
+  await start();
+  const proxy = await SilentProxy.start(server.port);
+  const store = await open(proxy.url);
+  const { revision } = await store.read('');
+  proxy.dropNextAnswer();
+  const result = await store.commit({ expect: [{ key: 'a', revision: 0 }], write: [{ key: 'a', value: 1 }] });
+  expect(result).toEqual({ kind: 'committed', revision: revision + 1 });
+  expect((await store.read('')).revision).toBe(revision + 1);
+  await store.close();
+  await proxy.stop();
+}, 20_000);
 
 test('a Redis that is not there is state_unavailable and says where it was looked for', async () => {
   await start();
@@ -164,7 +190,7 @@ test.each([
   server = await RedisServer.start('--requirepass', 'right');
   const error = await failure(open(server.url.replace('redis://', scheme)));
   expect(error).toMatchObject({ code: 'state_unavailable', details: { reply } });
-  expect(error.message).toContain('password in');
+  expect(error.message).toContain('state URL');
   expect(error.message).not.toContain('wrong@');
 });
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.js';
@@ -10,6 +10,8 @@ import { until } from './until.js';
  */
 export interface RunningReactor {
   readonly directory: string;
+  /** Its data_dir. */
+  readonly data: string;
   readonly api: string;
   readonly docker: string;
   readonly pid: () => number;
@@ -22,7 +24,10 @@ export interface RunningReactor {
   get<T>(path: string): Promise<T>;
   log(): string;
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts the daemon and waits until it is ready; fails with its log when it ends instead. */
   start(): Promise<void>;
+  /** Starts the daemon and waits for nothing. Resolves with its exit status when it ends by itself or by a signal. */
+  launch(): { readonly ended: Promise<number | null> };
   /** Ends the daemon, its nginx and its containers; removes the directory. */
   stop(): Promise<void>;
 }
@@ -31,6 +36,10 @@ export interface RunningReactorOptions {
   readonly name?: string;
   readonly state?: string;
   readonly apiPort?: number;
+  /** Seconds between the controller's rounds; 1 unless given. */
+  readonly interval?: number;
+  /** Instead of a directory below the reactor's own. */
+  readonly dataDirectory?: string;
   /** More lines for reactor.conf. */
   readonly configuration?: string;
 }
@@ -63,22 +72,30 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
   const port = options.apiPort ?? 8080;
   const api = `http://127.0.0.1:${port}`;
   const directory = mkdtempSync(join(host.directory, `${name}.`));
-  const data = join(directory, 'data');
+  const data = options.dataDirectory ?? join(directory, 'data');
   const logFile = join(directory, 'reactord.log');
-  mkdirSync(data);
+  mkdirSync(data, { recursive: true });
   // The workers of nginx run as another account and open their log themselves.
   await run('chmod', ['755', directory, data]);
   writeFileSync(
     join(directory, 'reactor.conf'),
-    `[manager]\nname=${name}\naddress=${host.address}\ndata_dir=${data}\nstate=${options.state ?? 'embedded'}\n[api]\nlisten=127.0.0.1:${port}\n[cloud:docker]\nsocket=${host.docker}\n${options.configuration ?? ''}`,
+    `[manager]\nname=${name}\naddress=${host.address}\ndata_dir=${data}\nstate=${options.state ?? 'embedded'}\ninterval=${options.interval ?? 1}\n[api]\nlisten=127.0.0.1:${port}\n[cloud:docker]\nsocket=${host.docker}\n${options.configuration ?? ''}`,
   );
   let daemon: ChildProcess | null = null;
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
-  const start = async (): Promise<void> => {
+  const spawnDaemon = (): ChildProcess => {
     const sink = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [DAEMON, '--config', join(directory, 'reactor.conf')], { stdio: ['ignore', sink, sink] });
-    daemon = child;
+    daemon = spawn(DAEMON, ['--config', join(directory, 'reactor.conf')], { stdio: ['ignore', sink, sink] });
+    closeSync(sink);
+    return daemon;
+  };
+  const launch: RunningReactor['launch'] = () => {
+    const child = spawnDaemon();
+    return { ended: new Promise((resolve) => child.once('exit', resolve)) };
+  };
+  const start = async (): Promise<void> => {
+    const child = spawnDaemon();
     await until('the API is ready', START_MS, async () => {
       if (child.exitCode !== null) throw new Error(`reactord ended with status ${child.exitCode}:\n${log()}`);
       return (await fetch(`${api}/readyz`)).ok;
@@ -107,8 +124,9 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     const pidFile = join(data, 'nginx/nginx.pid');
     if (existsSync(pidFile)) {
       const master = Number(readFileSync(pidFile, 'utf8'));
-      process.kill(master, 'SIGTERM');
-      await until('nginx has ended', STOP_MS, async () => !existsSync(`/proc/${master}`));
+      // A test may have left a stale file: only nginx is ended by it.
+      if (isNginx(master)) process.kill(master, 'SIGTERM');
+      await until('nginx has ended', STOP_MS, () => !isNginx(master));
     }
     if (cluster) {
       const ids = (await dockerCli(['ps', '-aq', '--filter', `label=reactor.cluster=${cluster}`])).split('\n').filter(Boolean);
@@ -120,6 +138,7 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
   await start();
   return {
     directory,
+    data,
     api,
     docker: host.docker,
     pid: () => daemon?.pid ?? 0,
@@ -130,8 +149,18 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     log,
     kill,
     start,
+    launch,
     stop,
   };
+}
+
+/** Also false for one that has ended and was not waited for yet. */
+function isNginx(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('nginx: master');
+  } catch {
+    return false;
+  }
 }
 
 async function run(file: string, words: readonly string[]): Promise<string> {

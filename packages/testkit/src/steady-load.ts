@@ -16,6 +16,8 @@ export interface LoadResult {
   readonly failures: readonly string[];
   /** Containers (X-Instance) by answers. */
   readonly instances: ReadonlyMap<string, number>;
+  /** Time until the answer's end that the fraction `q` of the good answers did not exceed, milliseconds; 0 without answers. */
+  readonly latencyMs: (q: number) => number;
 }
 
 export interface LoadOptions {
@@ -33,6 +35,7 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
   const agent = new Agent({ keepAlive, maxSockets: 256 });
   const instances = new Map<string, number>();
   const failures: string[] = [];
+  const latencies: number[] = [];
   let sent = 0;
   let ok = 0;
   let open = 0;
@@ -50,7 +53,9 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
     sent += 1;
     open += 1;
     let done = false;
+    const sentMs = performance.now();
     const end = (failure: string | null, instance = ''): void => {
+      if (!done && failure === null) latencies.push(performance.now() - sentMs);
       if (!done) finish(failure, instance);
       done = true;
     };
@@ -71,7 +76,8 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
     },
     Math.max(1, 1000 / perSecond / 2),
   );
-  const result = (): LoadResult => ({ sent, ok, failures, instances });
+  const latencyMs = (q: number): number => latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(latencies.length * q) - 1)] ?? 0;
+  const result = (): LoadResult => ({ sent, ok, failures, instances, latencyMs });
   const stop = async (): Promise<LoadResult> => {
     clearInterval(timer);
     if (open > 0) await new Promise<void>((resolve) => (drained = resolve));
