@@ -46,7 +46,8 @@ function readOptions() {
       },
     });
     if (values.port !== undefined && values.url !== undefined) throw new Error('--url and --port say the same thing; give one');
-    if (values.port !== undefined && !/^[1-9][0-9]{0,4}$/.test(values.port)) throw new Error(`--port: '${values.port}' is not a port`);
+    if (values.port !== undefined && !/^[1-9][0-9]{0,4}$/.test(values.port))
+      throw new Error(`--port: '${values.port}' is not a port`);
     return { ...values, url: values.url ?? (values.port === undefined ? 'http://' : `http://:${values.port}`) };
   } catch (error) {
     process.stderr.write(`demo: ${error.message}\n\n${USAGE}`);
@@ -112,13 +113,21 @@ async function main() {
 
     screen.title('Load returns: draining instances are taken back, none is started');
     load.resume();
-    await watchUntil('five instances serve again', ({ ready, counts }) => ready === 5 && !counts.draining && !counts.starting, 60);
+    await watchUntil(
+      'five instances serve again',
+      ({ ready, counts }) => ready === 5 && !counts.draining && !counts.starting,
+      60,
+    );
     const recommissioned = (await stage.events('pyex')).filter((event) => event === 'RECOMMISSION_INSTANCE').length;
     if (recommissioned === 0) throw new Error('no draining instance was taken back');
 
     screen.title('Silence again: back to one, and the containers are gone');
     load.stop();
-    await watchUntil('one instance is left', ({ counts }) => Object.entries(counts).every(([word, n]) => n === (word === 'ready' ? 1 : 0)), 90);
+    await watchUntil(
+      'one instance is left',
+      ({ counts }) => Object.entries(counts).every(([word, n]) => n === (word === 'ready' ? 1 : 0)),
+      90,
+    );
     await reactor(['instances', 'pyex']);
 
     const { sent, failed, failures } = load.totals();

@@ -56,7 +56,10 @@ const loads = (): { readonly stop: () => Promise<void>; readonly alpha: SteadyLo
 
 beforeAll(async () => {
   reactor = await startReactor({ interval: 0.5 });
-  await reactor.reactor(['manage', 'alpha'], exampleEndpoint({ scaling: { min_instances: 2 }, 'cloud:docker': { hostname: 'alpha' } }));
+  await reactor.reactor(
+    ['manage', 'alpha'],
+    exampleEndpoint({ scaling: { min_instances: 2 }, 'cloud:docker': { hostname: 'alpha' } }),
+  );
   await reactor.reactor(
     ['manage', 'beta'],
     exampleEndpoint({ endpoint: { url: BETA }, scaling: { min_instances: 2 }, 'cloud:docker': { hostname: 'beta' } }),
@@ -64,7 +67,16 @@ beforeAll(async () => {
   await reactor.reactor(['start', 'alpha']);
   await reactor.reactor(['start', 'beta']);
   // Looks like one of ours to whoever looks at names and environment only.
-  const options = ['--name', 'reactor-alpha-decoy', '--label', 'reactor.endpoint=alpha', '--label', 'reactor.instance=decoy', '-e', 'REACTOR_ENDPOINT=alpha'];
+  const options = [
+    '--name',
+    'reactor-alpha-decoy',
+    '--label',
+    'reactor.endpoint=alpha',
+    '--label',
+    'reactor.instance=decoy',
+    '-e',
+    'REACTOR_ENDPOINT=alpha',
+  ];
   decoy = (await reactor.dockerCli(['run', '-d', ...options, sandbox().image])).trim();
 }, 60_000);
 afterAll(() => reactor.stop(), 60_000);
@@ -73,7 +85,9 @@ const atRest = async (): Promise<void> => {
   await settled('alpha', 2);
   await settled('beta', 2);
   expect(await operationsDuring(reactor, { ms: REST_MS })).toEqual([]);
-  expect((await reactor.dockerCli(['inspect', '--format', '{{.State.Status}} {{.RestartCount}} {{.Name}}', decoy])).trim()).toBe('running 0 /reactor-alpha-decoy');
+  expect((await reactor.dockerCli(['inspect', '--format', '{{.State.Status}} {{.RestartCount}} {{.Name}}', decoy])).trim()).toBe(
+    'running 0 /reactor-alpha-decoy',
+  );
 };
 
 /** Kills dockerd and starts it again, as its supervisor would. */
@@ -131,7 +145,11 @@ describe('people use Docker by hand', () => {
       const [id] = await containers('label=reactor.endpoint=alpha');
       const name = (await reactor.dockerCli(['inspect', '--format', '{{.Name}}', id!])).trim().slice(1);
       for (const each of words(id!, name)) await reactor.dockerCli(each);
-      await until('both are there again', 20_000, async () => (await rows('alpha')).filter((row) => row.state === 'ready').length === 2);
+      await until(
+        'both are there again',
+        20_000,
+        async () => (await rows('alpha')).filter((row) => row.state === 'ready').length === 2,
+      );
       await settled('alpha', 2);
       await load.stop();
     },
@@ -143,7 +161,13 @@ describe('people use Docker by hand', () => {
     const [id] = await containers('label=reactor.endpoint=alpha');
     const beta = startLoad({ url: BETA, perSecond: 20 });
     await reactor.dockerCli(['pause', id!]);
-    await until('it is not served any more', 5_000, async () => !(await reactor.get<{ active: string[] }>('/v1.1/endpoints/alpha/state')).active.includes(id!) && (await rows('alpha')).some((row) => row.state !== 'ready'));
+    await until(
+      'it is not served any more',
+      5_000,
+      async () =>
+        !(await reactor.get<{ active: string[] }>('/v1.1/endpoints/alpha/state')).active.includes(id!) &&
+        (await rows('alpha')).some((row) => row.state !== 'ready'),
+    );
     await until('it is replaced', 20_000, async () => (await rows('alpha')).filter((row) => row.state === 'ready').length === 2);
     await settled('alpha', 2);
     const [other] = await containers('label=reactor.endpoint=alpha');
@@ -164,7 +188,9 @@ describe('dockerd hangs', () => {
     const pid = dockerd();
     process.kill(pid, 'SIGSTOP');
     try {
-      await until('readiness names Docker', 25_000, async () => (await readyz()).problems.some((problem) => /Docker/.test(problem)));
+      await until('readiness names Docker', 25_000, async () =>
+        (await readyz()).problems.some((problem) => /Docker/.test(problem)),
+      );
       const frozenMs = Date.now();
       await until('it has hung for longer than a lease', 40_000, async () => {
         expect((await reactor.get<readonly unknown[]>('/v1.1/hosts')).length).toBe(1);
@@ -200,7 +226,11 @@ describe('dockerd is killed', () => {
     const beta = startLoad({ url: BETA, perSecond: 50 });
     // Now they are its own children and end with it.
     await restartDockerd();
-    await until('all are new', 30_000, async () => !(await containers('label=reactor.endpoint=alpha')).some((id) => before.includes(id)));
+    await until(
+      'all are new',
+      30_000,
+      async () => !(await containers('label=reactor.endpoint=alpha')).some((id) => before.includes(id)),
+    );
     await reactor.dockerCli(['start', decoy]);
     await settled('alpha', 2);
     await settled('beta', 2);
@@ -218,7 +248,10 @@ describe('containers that fail', () => {
     slow: { endpoint: { unregistered_timeout: 2 }, 'cloud:docker': { environment: 'BOOT_MS=1000000' } },
     deaf: { endpoint: { unregistered_timeout: 2, port: 5999 } },
     greedy: { 'cloud:docker': { mem_limit: '64MB', command: `${NODE} "const a=[];for(;;)a.push(Buffer.alloc(1e6,1))"` } },
-    flaps: { endpoint: { health_check: '/', health_interval: 0.3, error_marks: 1 }, 'cloud:docker': { command: `${NODE} "${FLAPPING}"` } },
+    flaps: {
+      endpoint: { health_check: '/', health_interval: 0.3, error_marks: 1 },
+      'cloud:docker': { command: `${NODE} "${FLAPPING}"` },
+    },
     imageless: { 'cloud:docker': { image: 'no.such.registry.invalid/image:1' } },
   };
   const names = Object.keys(broken);
@@ -259,13 +292,23 @@ describe('containers that fail', () => {
     // Waits of 1, 2, 4, 8, ... s, each up to a quarter shorter.
     const allowed = 2 + Math.ceil(Math.log2(elapsedS / 0.75 + 1));
     for (const name of names) {
-      expect({ name, starts: created.filter((event) => event.includes(`reactor-${name}-`)).length <= allowed }).toEqual({ name, starts: true });
+      expect({ name, starts: created.filter((event) => event.includes(`reactor-${name}-`)).length <= allowed }).toEqual({
+        name,
+        starts: true,
+      });
       // One of its max_instances, and one on its way out.
       expect((await containers(`label=reactor.endpoint=${name}`)).length).toBeLessThanOrEqual(2);
     }
     expect(load.alpha.result().latencyMs(0.9)).toBeLessThan(usual * 3 + 30);
     await load.stop();
-    console.log(JSON.stringify({ elapsedS, allowed, usual, created: names.map((name) => [name, created.filter((event) => event.includes(`reactor-${name}-`)).length]) }));
+    console.log(
+      JSON.stringify({
+        elapsedS,
+        allowed,
+        usual,
+        created: names.map((name) => [name, created.filter((event) => event.includes(`reactor-${name}-`)).length]),
+      }),
+    );
 
     for (const name of names) await reactor.reactor(['unmanage', name]);
     await until('they are gone and hold no slot', 40_000, async () => {

@@ -31,7 +31,7 @@ const server = createServer((request, response) => {
 });
 
 // An upgraded connection echoes, so that websockets through the load balancer can be tried.
-server.on('upgrade', (request, socket) => {
+server.on('upgrade', (_request, socket) => {
   socket.on('error', () => socket.destroy());
   socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
   socket.pipe(socket);

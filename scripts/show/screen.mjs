@@ -21,7 +21,14 @@ export function createScreen(out) {
   return {
     title: (text) => line(`\n${terminal ? `\x1b[1m${text}\x1b[0m` : `== ${text}`}`),
     command: (text) => line(`$ ${text}`),
-    text: (text) => line(text.trimEnd().split('\n').map((each) => `    ${each.slice(0, LONGEST_LINE)}`).join('\n')),
+    text: (text) =>
+      line(
+        text
+          .trimEnd()
+          .split('\n')
+          .map((each) => `    ${each.slice(0, LONGEST_LINE)}`)
+          .join('\n'),
+      ),
     status(text, sinceMs) {
       const nowMs = Date.now();
       const full = `    [${((nowMs - sinceMs) / 1000).toFixed(0).padStart(3)} s] ${text}`;

@@ -48,14 +48,25 @@ export async function buildStage({ url, state, screen }) {
     const daemon = await startDaemon(directory, api);
     started.push(() => stopDaemon(daemon, directory, socket));
     screen.text(`reactord runs as process ${daemon.pid}, API at ${api}, log ${join(directory, 'reactord.log')}`);
-    return stageFor({ api, apiPort, imageId, directory, daemon, screen, strike, address: `http://127.0.0.1${port === 80 ? '' : `:${port}`}${pathOf(url)}` });
+    return stageFor({
+      api,
+      apiPort,
+      imageId,
+      directory,
+      daemon,
+      screen,
+      strike,
+      address: `http://127.0.0.1${port === 80 ? '' : `:${port}`}${pathOf(url)}`,
+    });
   }
 }
 
 function stageFor({ api, apiPort, imageId, directory, daemon, screen, strike, address }) {
   const environment = { ...process.env, REACTOR_API: api };
   const reactor = async (words, input) => {
-    screen.command(`reactor ${words.map((word) => (/[ <>]/.test(word) ? `'${word}'` : word)).join(' ')}${input === undefined ? '' : ' < docker.conf'}`);
+    screen.command(
+      `reactor ${words.map((word) => (/[ <>]/.test(word) ? `'${word}'` : word)).join(' ')}${input === undefined ? '' : ' < docker.conf'}`,
+    );
     const child = execFile(process.execPath, [CLI, ...words], { env: environment });
     child.stdin.end(input ?? '');
     let output = '';
@@ -122,7 +133,16 @@ async function engine(directory, started, screen) {
   const { stdout: firewall } = await run('iptables-save');
   const forwarding = readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8');
   const log = openSync(join(directory, 'dockerd.log'), 'a');
-  const options = ['-H', `unix://${socket}`, '--data-root', join(directory, 'docker'), '--exec-root', join(directory, 'exec'), '-p', join(directory, 'docker.pid')];
+  const options = [
+    '-H',
+    `unix://${socket}`,
+    '--data-root',
+    join(directory, 'docker'),
+    '--exec-root',
+    join(directory, 'exec'),
+    '-p',
+    join(directory, 'docker.pid'),
+  ];
   const dockerd = spawn('dockerd', options, { stdio: ['ignore', log, log], detached: true });
   started.push(async () => {
     await end(dockerd, 20_000);
@@ -133,7 +153,8 @@ async function engine(directory, started, screen) {
     writeFileSync('/proc/sys/net/ipv4/ip_forward', forwarding);
   });
   for (let waitedMs = 0; !(await answers(socket)); waitedMs += 200) {
-    if (dockerd.exitCode !== null || waitedMs > 60_000) throw new Error(`dockerd did not start:\n${tailOf(join(directory, 'dockerd.log'))}`);
+    if (dockerd.exitCode !== null || waitedMs > 60_000)
+      throw new Error(`dockerd did not start:\n${tailOf(join(directory, 'dockerd.log'))}`);
     await sleep(200);
   }
   screen.text(`Docker: an engine of the demo's own (${socket})`);

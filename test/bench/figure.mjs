@@ -30,9 +30,7 @@ export function figure({ id, name, unit, ours, peer, targets }) {
     const value = of === 'ours' ? ours : ratio;
     return value !== null && (op === '<=' ? value <= limit : value >= limit);
   };
-  const target = targets
-    .map(({ of, op, limit }) => `${op} ${of === 'ours' ? textOf(limit, unit) : `${limit} x`}`)
-    .join(', ');
+  const target = targets.map(({ of, op, limit }) => `${op} ${of === 'ours' ? textOf(limit, unit) : `${limit} x`}`).join(', ');
   return {
     id,
     name,
@@ -59,7 +57,14 @@ export const COLUMNS = ['figure', 'ours', 'peer or limit, same run', 'ratio', 't
 export function plainTable(figures) {
   const rows = [COLUMNS, ...figures.map(({ cells }) => cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** The same for a document. */

@@ -1,5 +1,5 @@
-import { KEYS, readCluster, TOPICS } from '../../packages/core/dist/index.js';
 import { fingerprint, resolveEndpoint } from '../../packages/config/dist/index.js';
+import { KEYS, readCluster, TOPICS } from '../../packages/core/dist/index.js';
 
 /**
  * A settled cluster as records: 1,000 endpoints of 10 instances each on 100 hosts, every instance ready, every load
@@ -23,7 +23,12 @@ const addressOf = (host) => `10.77.0.${host + 11}`;
 
 const documentOf = (endpoint) => ({
   endpoint: { url: `http://${endpointName(endpoint)}.example/`, cloud: 'docker', loadbalancer: 'nginx', port: '5000' },
-  scaling: { min_instances: '1', max_instances: '40', rules: `${RULE_RATE - 5} < rate < ${RULE_RATE}`, window: String(WINDOW_SECONDS) },
+  scaling: {
+    min_instances: '1',
+    max_instances: '40',
+    rules: `${RULE_RATE - 5} < rate < ${RULE_RATE}`,
+    window: String(WINDOW_SECONDS),
+  },
   'cloud:docker': { image: 'shop:1.0', command: '/usr/local/bin/runapp', environment: 'MODE=production' },
 });
 
@@ -37,7 +42,10 @@ export function largeCluster(nowMs) {
     const document = documentOf(endpoint);
     const { config } = resolveEndpoint(document);
     const hash = fingerprint(config);
-    records.push([KEYS.endpoint(name), { name, uid: `u${endpoint}`, document, state: 'RUNNING', changedAtMs: nowMs - 3_600_000 }]);
+    records.push([
+      KEYS.endpoint(name),
+      { name, uid: `u${endpoint}`, document, state: 'RUNNING', changedAtMs: nowMs - 3_600_000 },
+    ]);
     for (let instance = 0; instance < INSTANCES; instance++) {
       const host = (endpoint * INSTANCES + instance) % HOSTS;
       const id = instanceName(endpoint, instance);
@@ -69,7 +77,11 @@ export function createResolver() {
 
 /** Groups the records as a store would hand them over. */
 export function clusterOf(records, revision = 1) {
-  return readCluster({ clusterId: 'paper', revision, entries: new Map(records.map(([key, value]) => [key, { value, revision }])) });
+  return readCluster({
+    clusterId: 'paper',
+    revision,
+    entries: new Map(records.map(([key, value]) => [key, { value, revision }])),
+  });
 }
 
 /**

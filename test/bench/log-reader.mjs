@@ -91,11 +91,18 @@ async function live(directory, say) {
   say(`following a log of ${LIVE_PER_SECOND.toLocaleString('en-US')} lines/s for ${LIVE_SECONDS} s`);
   const path = join(directory, 'live.log');
   appendFileSync(path, '');
-  const tail = spawn('sh', ['-c', 'tail -n +1 -f "$0" & echo $!; wait', path], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
-  const tailPid = await new Promise((resolve) => tail.stdout.once('data', (data) => resolve(Number.parseInt(String(data), 10))));
-  const writer = spawn(process.execPath, [new URL('live-log.mjs', import.meta.url).pathname, path, LIVE_PER_SECOND, LIVE_SECONDS, FLUSH_MS].map(String), {
-    stdio: 'inherit',
+  const tail = spawn('sh', ['-c', 'tail -n +1 -f "$0" & echo $!; wait', path], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
   });
+  const tailPid = await new Promise((resolve) => tail.stdout.once('data', (data) => resolve(Number.parseInt(String(data), 10))));
+  const writer = spawn(
+    process.execPath,
+    [new URL('live-log.mjs', import.meta.url).pathname, path, LIVE_PER_SECOND, LIVE_SECONDS, FLUSH_MS].map(String),
+    {
+      stdio: 'inherit',
+    },
+  );
   tail.stdout.resume();
   try {
     const ours = await follow(path, new Promise((resolve) => writer.once('exit', resolve)));
@@ -136,6 +143,7 @@ async function follow(path, written) {
   await reader.read(Date.now());
   await reader.close();
   const counted = requestsIn(traffic, Date.now());
-  if (counted < LIVE_PER_SECOND * LIVE_SECONDS * 0.99) throw new Error(`the reader counted ${counted} lines of ${statSync(path).size} bytes`);
+  if (counted < LIVE_PER_SECOND * LIVE_SECONDS * 0.99)
+    throw new Error(`the reader counted ${counted} lines of ${statSync(path).size} bytes`);
   return ((user + system) / 1000 / elapsedMs) * 100;
 }

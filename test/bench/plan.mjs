@@ -1,6 +1,15 @@
 import { KEYS, plan } from '../../packages/core/dist/index.js';
 import { figure } from './figure.mjs';
-import { clusterOf, createResolver, ENDPOINTS, HOSTS, INSTANCES, largeCluster, trafficByHost, trafficReports } from './large-cluster.mjs';
+import {
+  clusterOf,
+  createResolver,
+  ENDPOINTS,
+  HOSTS,
+  INSTANCES,
+  largeCluster,
+  trafficByHost,
+  trafficReports,
+} from './large-cluster.mjs';
 import { memoryOf } from './process-cost.mjs';
 import { alternate, median, timed } from './sample.mjs';
 
@@ -27,7 +36,8 @@ export async function measure(say) {
 
   const idle = round(steady);
   const busy = round(growing);
-  if (idle.commits !== 0 || busy.starts < GROWING) throw new Error(`${idle.commits} commits when settled, ${busy.starts} starts when growing`);
+  if (idle.commits !== 0 || busy.starts < GROWING)
+    throw new Error(`${idle.commits} commits when settled, ${busy.starts} starts when growing`);
   say(`planning, ${PAIRS} x against JSON; ${busy.starts} starts when growing`);
   const of = async (reports) => {
     const samples = await alternate(
@@ -44,7 +54,13 @@ export async function measure(say) {
   return [
     figure({ id: 'P4', name: `pure plan, ${SIZE}, settled`, unit: 'ms', ...few, targets: target }),
     figure({ id: 'P4', name: 'the same, 10 % of the endpoints growing', unit: 'ms', ...many, targets: target }),
-    figure({ id: 'P4', name: 'the same, settled, every endpoint asked through every host', unit: 'ms', ...everywhere, targets: target }),
+    figure({
+      id: 'P4',
+      name: 'the same, settled, every endpoint asked through every host',
+      unit: 'ms',
+      ...everywhere,
+      targets: target,
+    }),
     figure({
       id: 'P4',
       name: 'memory of a process that plans it, resident',
@@ -67,7 +83,15 @@ function settledCluster(nowMs) {
 
 function planInput({ cluster, resolve, nowMs, reports }) {
   let ids = 0;
-  return { nowMs, epoch: EPOCH, cluster, resolve, traffic: trafficByHost(reports), random: () => 0.5, newId: () => `new${(ids += 1)}` };
+  return {
+    nowMs,
+    epoch: EPOCH,
+    cluster,
+    resolve,
+    traffic: trafficByHost(reports),
+    random: () => 0.5,
+    newId: () => `new${(ids += 1)}`,
+  };
 }
 
 function planned(from) {

@@ -20,5 +20,10 @@ function statusBytes(pid, key) {
 /** Seconds on a processor so far, all threads that live: in nanoseconds there, where `stat` counts hundredths of seconds. */
 export function processorSecondsOf(pid) {
   const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]), 0) / 1e9;
+  return (
+    threads.reduce(
+      (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]),
+      0,
+    ) / 1e9
+  );
 }

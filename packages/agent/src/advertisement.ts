@@ -1,4 +1,13 @@
-import { type Clock, type ContainerEngine, describeError, type HostRecord, KEYS, type Lease, ReactorError, type StateStore } from '@reactor/core';
+import {
+  type Clock,
+  type ContainerEngine,
+  describeError,
+  type HostRecord,
+  KEYS,
+  type Lease,
+  ReactorError,
+  type StateStore,
+} from '@reactor/core';
 
 /**
  * The host's entry in the cluster, under a lease: while the agent lives it is there, and a few seconds after it died it

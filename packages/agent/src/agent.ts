@@ -89,7 +89,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     wake: () => wakeInstances(),
     signal,
   });
-  const balancing = createBalancing({ store, host, balancer, log, tell: diary.tell, servicesOf: (cluster) => servicesOf(cluster, options.resolve) });
+  const balancing = createBalancing({
+    store,
+    host,
+    balancer,
+    log,
+    tell: diary.tell,
+    servicesOf: (cluster) => servicesOf(cluster, options.resolve),
+  });
 
   const see = createSight(store);
   const list = createListing(engine, clock);
@@ -161,7 +168,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await balancer.close();
     await advertisement.withdraw().catch(() => undefined);
   };
-  const problems = (): readonly string[] => [...complaints.open(), ...(balancing.problem() ? [`load balancer: ${balancing.problem()}`] : [])];
+  const problems = (): readonly string[] => [
+    ...complaints.open(),
+    ...(balancing.problem() ? [`load balancer: ${balancing.problem()}`] : []),
+  ];
   return { problems, stop };
 }
 

@@ -75,7 +75,12 @@ export function createBalancing(options: BalancingOptions): Balancing {
   return { round, problem: () => problem };
 }
 
-function accepted(cluster: Cluster, host: string, services: readonly Service[], setAside: Readonly<Record<string, string>>): BalancerRecord {
+function accepted(
+  cluster: Cluster,
+  host: string,
+  services: readonly Service[],
+  setAside: Readonly<Record<string, string>>,
+): BalancerRecord {
   const serving = services
     .filter((service) => !(service.endpoint in setAside))
     .flatMap((service) => service.backends.map((backend) => backend.id))

@@ -50,7 +50,8 @@ export async function watchHealth(watch: HealthWatch): Promise<void> {
   const ready = (): Health => ({ ...UNREADY, ready: true, wasReady: true, readyAtMs: health.readyAtMs ?? watch.clock.now() });
 
   if (watch.target === null) return tell(ready());
-  if (!health.wasReady) await untilReady(watch, watch.target, (next) => tell(next === null ? ready() : { ...health, failed: true, error: next }));
+  if (!health.wasReady)
+    await untilReady(watch, watch.target, (next) => tell(next === null ? ready() : { ...health, failed: true, error: next }));
 
   while (!watch.signal.aborted) {
     await watch.clock.sleep(watch.check.intervalMs, watch.signal);

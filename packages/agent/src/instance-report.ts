@@ -37,12 +37,17 @@ export function reportOf(evidence: Evidence): InstanceReport {
 
 function withoutContainer({ record, known, task, startFailure, health }: Evidence): InstanceReport {
   const nothing = { containerId: null, startedAtMs: null, address: null };
-  const before: Health = { ...health, wasReady: health.wasReady || (known?.wasReady ?? false), readyAtMs: health.readyAtMs ?? known?.readyAtMs ?? null };
+  const before: Health = {
+    ...health,
+    wasReady: health.wasReady || (known?.wasReady ?? false),
+    readyAtMs: health.readyAtMs ?? known?.readyAtMs ?? null,
+  };
   if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);
   if (startFailure !== null) return report(record, 'exited', { ...UNREADY, error: startFailure }, nothing);
   if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);
   const had = known !== null && known.containerId !== null;
-  if (had || known?.state === 'gone') return report(record, 'gone', { ...before, error: 'its container was removed by somebody else' }, nothing);
+  if (had || known?.state === 'gone')
+    return report(record, 'gone', { ...before, error: 'its container was removed by somebody else' }, nothing);
   // A drain before the start: it will never be started.
   if (record.phase === 'drain') return report(record, 'gone', UNREADY, nothing);
   return report(record, 'starting', UNREADY, nothing);
@@ -86,7 +91,9 @@ export function endOf({ exitCode, oomKilled }: Pick<Container, 'exitCode' | 'oom
     case 143:
       return 'ended by SIGTERM (exit code 143)';
     default:
-      return exitCode > 128 ? `ended by signal ${exitCode - 128} (exit code ${exitCode})` : `its command failed (exit code ${exitCode})`;
+      return exitCode > 128
+        ? `ended by signal ${exitCode - 128} (exit code ${exitCode})`
+        : `its command failed (exit code ${exitCode})`;
   }
 }
 

@@ -84,7 +84,12 @@ export function createInstances(options: InstancesOptions): Instances {
   });
 
   /** Runs one task of an instance; a retryable failure of Docker is tried again, until the start timeout for a start. */
-  const run = async (one: Tracked, task: 'pulling' | 'removing', work: () => Promise<void>, failed: (error: unknown) => void): Promise<void> => {
+  const run = async (
+    one: Tracked,
+    task: 'pulling' | 'removing',
+    work: () => Promise<void>,
+    failed: (error: unknown) => void,
+  ): Promise<void> => {
     one.task = task;
     try {
       await work();
@@ -147,7 +152,8 @@ export function createInstances(options: InstancesOptions): Instances {
     const changed = (health: Health): void => {
       if (health.wasReady && !one.health.wasReady) tellReady(record, container, health);
       else if (health.failed && !one.health.failed) tellFailed(record, health);
-      else if (health.ready && one.health.failed) tell(record.endpoint, 'info', 'RECOVERED_INSTANCE', `${record.id} on ${host} passes its check again`);
+      else if (health.ready && one.health.failed)
+        tell(record.endpoint, 'info', 'RECOVERED_INSTANCE', `${record.id} on ${host} passes its check again`);
       one.health = health;
       options.wake();
     };
@@ -167,7 +173,12 @@ export function createInstances(options: InstancesOptions): Instances {
     const tookMs = (health.readyAtMs ?? clock.now()) - record.createdAtMs;
     meter.observe('reactor_start_seconds', { endpoint: record.endpoint }, tookMs / 1000);
     const at = container.address ? ` at ${container.address.host}:${container.address.port}` : '';
-    tell(record.endpoint, 'info', 'LAUNCH_SUCCESS', `${record.id} on ${host} is ready${at} after ${(tookMs / 1000).toFixed(2)} s`);
+    tell(
+      record.endpoint,
+      'info',
+      'LAUNCH_SUCCESS',
+      `${record.id} on ${host} is ready${at} after ${(tookMs / 1000).toFixed(2)} s`,
+    );
   };
   const tellFailed = (record: InstanceRecord, health: Health): void => {
     if (!health.wasReady) meter.add('reactor_start_failures_total', { endpoint: record.endpoint });
@@ -183,7 +194,10 @@ export function createInstances(options: InstancesOptions): Instances {
       watch(record, container, known, one);
     } else {
       stopWatching(one);
-      const fresh = container === null ? known === null || (known.containerId === null && known.state !== 'gone') : container.status === 'created';
+      const fresh =
+        container === null
+          ? known === null || (known.containerId === null && known.state !== 'gone')
+          : container.status === 'created';
       if (record.phase === 'run' && fresh && due && one.startFailure === null && known?.state !== 'exited') begin(record, one);
     }
   };
@@ -192,7 +206,10 @@ export function createInstances(options: InstancesOptions): Instances {
     for (const { id, name, instance } of containers) {
       if (cluster.instances.has(instance) || orphans.has(id)) continue;
       orphans.add(id);
-      log('warning', `container ${name} belongs to no known instance; it is left alone (docker rm -f ${id.slice(0, 12)} removes it)`);
+      log(
+        'warning',
+        `container ${name} belongs to no known instance; it is left alone (docker rm -f ${id.slice(0, 12)} removes it)`,
+      );
     }
   };
 
@@ -240,7 +257,8 @@ function changedReports(cluster: Cluster, host: string, reports: readonly Instan
   const write: { key: string; value: Json }[] = [];
   for (const report of reports) {
     const stored = cluster.reports.get(report.id)?.value;
-    if (JSON.stringify(stored) !== JSON.stringify(report)) write.push({ key: KEYS.report(host, report.id), value: { ...report } });
+    if (JSON.stringify(stored) !== JSON.stringify(report))
+      write.push({ key: KEYS.report(host, report.id), value: { ...report } });
   }
   for (const { value: stored } of cluster.reports.values()) {
     if (stored.host === host && !cluster.instances.has(stored.id)) write.push({ key: KEYS.report(host, stored.id), value: null });

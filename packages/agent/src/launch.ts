@@ -44,7 +44,8 @@ export async function launch(record: InstanceRecord, options: LaunchOptions): Pr
           publish: publication(record, options),
         });
       } catch (error) {
-        const again = error instanceof ReactorError && error.code === 'port_taken' && record.hostPort === null && attempt < PORT_TRIES;
+        const again =
+          error instanceof ReactorError && error.code === 'port_taken' && record.hostPort === null && attempt < PORT_TRIES;
         if (!again) throw error;
       }
     }
@@ -58,7 +59,10 @@ export function containerName(record: Pick<InstanceRecord, 'id' | 'endpoint'>): 
   return `reactor-${record.endpoint}-${record.id}`;
 }
 
-function publication(record: InstanceRecord, { ports, portsInUse, address }: LaunchOptions): { containerPort: number; hostAddress: string; hostPort: number } | null {
+function publication(
+  record: InstanceRecord,
+  { ports, portsInUse, address }: LaunchOptions,
+): { containerPort: number; hostAddress: string; hostPort: number } | null {
   if (record.port === 0) return null;
   const hostPort = record.hostPort ?? ports.take(portsInUse());
   if (hostPort === null) throw new ReactorError('port_taken', 'every port of [cloud:docker] port_range is in use on this host');

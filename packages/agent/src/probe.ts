@@ -28,12 +28,15 @@ function probePort({ host, port }: Target, timeoutMs: number): Promise<string | 
 function probePath({ host, port }: Target, path: string, timeoutMs: number): Promise<string | null> {
   return new Promise((resolve) => {
     // A connection of its own: a pooled one would hide that no new connection is accepted.
-    const request = get({ host, port, path, agent: false, headers: { 'user-agent': 'reactor-health', connection: 'close' } }, (response) => {
-      const status = response.statusCode ?? 0;
-      response.resume();
-      clearTimeout(deadline);
-      resolve(status >= 200 && status < 400 ? null : `GET ${path} answered ${status}`);
-    });
+    const request = get(
+      { host, port, path, agent: false, headers: { 'user-agent': 'reactor-health', connection: 'close' } },
+      (response) => {
+        const status = response.statusCode ?? 0;
+        response.resume();
+        clearTimeout(deadline);
+        resolve(status >= 200 && status < 400 ? null : `GET ${path} answered ${status}`);
+      },
+    );
     // Over the whole exchange: an endless trickle of header bytes must not hold the check up.
     const deadline = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     request.once('error', (error) => {

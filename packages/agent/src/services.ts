@@ -12,12 +12,17 @@ export function servicesOf(cluster: Cluster, resolve: (record: At<EndpointRecord
     const config = resolve(endpoint);
     if (config === null || config.url === null || config.loadBalancer !== 'nginx') continue;
     const instances = (cluster.instancesOf.get(name) ?? []).map((instance) => instance.value);
-    const draining = backendsOf(instances.filter((i) => i.phase !== 'run'), config, cluster);
+    const draining = backendsOf(
+      instances.filter((i) => i.phase !== 'run'),
+      config,
+      cluster,
+    );
     if (endpoint.value.state === 'REMOVED') {
       // Its URL is free for another endpoint at once; only the connections still open are watched.
       if (draining.length === 0) continue;
     }
-    const serving = endpoint.value.state === 'REMOVED' ? [] : [...servedBackends(instances, config, cluster), ...staticBackends(config)];
+    const serving =
+      endpoint.value.state === 'REMOVED' ? [] : [...servedBackends(instances, config, cluster), ...staticBackends(config)];
     services.push({
       endpoint: name,
       url: config.url,
@@ -37,7 +42,9 @@ function servedBackends(instances: readonly InstanceRecord[], config: EndpointCo
   const stateOf = (instance: InstanceRecord): string | undefined => cluster.reports.get(instance.id)?.value.state;
   const ready = meant.filter((instance) => stateOf(instance) === 'ready');
   if (ready.length > 0) return backendsOf(ready, config, cluster);
-  const failing = meant.filter((instance) => stateOf(instance) === 'unhealthy' && cluster.reports.get(instance.id)?.value.wasReady);
+  const failing = meant.filter(
+    (instance) => stateOf(instance) === 'unhealthy' && cluster.reports.get(instance.id)?.value.wasReady,
+  );
   return backendsOf(failing, config, cluster);
 }
 

@@ -37,7 +37,9 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-function watch(change: { path?: string | null; errorMarks?: number; startTimeoutMs?: number; initial?: Health } = {}): Promise<void> {
+function watch(
+  change: { path?: string | null; errorMarks?: number; startTimeoutMs?: number; initial?: Health } = {},
+): Promise<void> {
   const { port } = server.address() as AddressInfo;
   return watchHealth({
     check: { path: change.path === undefined ? '/' : change.path, intervalMs: 1_000, timeoutMs: 1_000 },

@@ -52,12 +52,24 @@ test.each<[string, Partial<Evidence>, Partial<InstanceReport>]>([
   ['it could not be started', { startFailure: 'no such image' }, { state: 'exited', error: 'no such image', wasReady: false }],
   ['it runs but has not passed a check', { container }, { state: 'starting', containerId: 'c1' }],
   ['it runs and passes its check', { container, health: ready }, { state: 'ready', address: { host: '10.0.0.1', port: 20_001 } }],
-  ['its check fails', { container, health: { ...ready, ready: false, failed: true, error: 'refused' } }, { state: 'unhealthy', error: 'refused' }],
+  [
+    'its check fails',
+    { container, health: { ...ready, ready: false, failed: true, error: 'refused' } },
+    { state: 'unhealthy', error: 'refused' },
+  ],
   ['its container is paused', { container: { ...container, status: 'paused' }, health: ready }, { state: 'unhealthy' }],
-  ['its container ended', { container: { ...container, status: 'exited', exitCode: 1 }, health: ready }, { state: 'exited', address: null, wasReady: true }],
+  [
+    'its container ended',
+    { container: { ...container, status: 'exited', exitCode: 1 }, health: ready },
+    { state: 'exited', address: null, wasReady: true },
+  ],
   ['somebody removed its container', { known }, { state: 'gone', wasReady: true, readyAtMs: 9 }],
   ['it was drained before it began', { record: { ...record, phase: 'drain' } }, { state: 'gone' }],
-  ['it is to be removed and its container is still there', { record: { ...record, phase: 'remove' }, container, known }, { state: 'ready' }],
+  [
+    'it is to be removed and its container is still there',
+    { record: { ...record, phase: 'remove' }, container, known },
+    { state: 'ready' },
+  ],
   ['it is to be removed and nothing is left', { record: { ...record, phase: 'remove' }, known }, { state: 'gone', error: null }],
 ])('%s', (_what, evidence, expected) => {
   expect(reportOf({ ...nothing, ...evidence })).toMatchObject(expected);

@@ -62,6 +62,8 @@ export function isKeyHash(value: Json): value is Json & KeyHash {
 export interface KeyCheck {
   /** Known to be right from before: no hashing, no wait. */
   remembered(key: string, stored: KeyHash): boolean;
+  /** The answer another request with the same key is waiting for; null when none is. */
+  underway(key: string, stored: KeyHash): Promise<boolean> | null;
   /** Hashes and compares in constant time; takes about 90 ms. */
   verify(key: string, stored: KeyHash): Promise<boolean>;
 }
@@ -77,16 +79,30 @@ export function createKeyCheck(): KeyCheck {
   const digest = (key: string, stored: KeyHash): string =>
     createHmac('sha256', secret).update(`${stored.salt}:${stored.hash}:`).update(key).digest('base64');
 
+  const pending = new Map<string, Promise<boolean>>();
+
+  const compare = async (key: string, stored: KeyHash): Promise<boolean> => {
+    const hash = await derive(key, Buffer.from(stored.salt, 'base64'), stored);
+    if (!timingSafeEqual(hash, Buffer.from(stored.hash, 'base64'))) return false;
+    const [oldest] = right;
+    if (right.size >= REMEMBERED && oldest !== undefined) right.delete(oldest);
+    right.add(digest(key, stored));
+    return true;
+  };
+
   return {
     remembered: (key, stored) => key.length <= KEY_LIMIT && right.has(digest(key, stored)),
+    underway: (key, stored) => pending.get(digest(key, stored)) ?? null,
     async verify(key, stored) {
       if (key.length > KEY_LIMIT) return false;
-      const hash = await derive(key, Buffer.from(stored.salt, 'base64'), stored);
-      if (!timingSafeEqual(hash, Buffer.from(stored.hash, 'base64'))) return false;
-      const [oldest] = right;
-      if (right.size >= REMEMBERED && oldest !== undefined) right.delete(oldest);
-      right.add(digest(key, stored));
-      return true;
+      const id = digest(key, stored);
+      const answer = compare(key, stored);
+      pending.set(id, answer);
+      try {
+        return await answer;
+      } finally {
+        pending.delete(id);
+      }
     },
   };
 }

@@ -29,6 +29,12 @@ export function createGate(options: { readonly settings: () => Promise<StoredSet
 
   const checkKey = async (key: string, stored: KeyHash, address: string): Promise<void> => {
     if (check.remembered(key, stored)) return;
+    // Many requests with one key at once, as after a restart, are one guess and one hash.
+    const underway = check.underway(key, stored);
+    if (underway !== null) {
+      if (!(await underway)) throw unauthorized();
+      return;
+    }
     const waitMs = attempts.take(address, options.now());
     if (waitMs > 0) throw tooMany(waitMs);
     if (hashing >= HASHES_AT_ONCE) {

@@ -156,8 +156,6 @@ describe('bodies', () => {
   });
 
   test('bytes that are not UTF-8 are refused', async () => {
-    const head =
-      'PUT /v1.1/endpoints/pyex HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 4\r\n\r\n';
     const answer = await new Promise<string>((resolve) => {
       const sent = request(
         {
@@ -177,7 +175,6 @@ describe('bodies', () => {
       );
       sent.end(Buffer.from([0xff, 0xfe, 0xfd, 0x80]));
     });
-    expect(head).toContain('Content-Length');
     expect(answer).toContain('not UTF-8');
   });
 

@@ -72,6 +72,11 @@ describe('with a key set', () => {
     expect(answers.every(({ status }) => status === 401 || status === 429)).toBe(true);
   });
 
+  test('many requests at once with the right key are all let in, also when it was never seen before', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => list({ 'x-auth-key': KEY })));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  });
+
   test('a new key ends the old one at once', async () => {
     const before = createClient({ api: running.url, key: KEY });
     await before.setAuthKey('another');

@@ -2,18 +2,19 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { createClient } from '@reactor/client';
 
-let server: Server | undefined;
+const servers: Server[] = [];
 afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-  server = undefined;
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 async function serve(answer: RequestListener): Promise<string> {
-  const made = createServer(answer);
-  server = made;
-  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
+  const server = createServer(answer);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function freePort(): Promise<number> {
@@ -51,7 +52,6 @@ test('no answer in time is a timeout, before the head and in the body', async ()
     code: 'timeout',
     message: `${silent} did not answer within 0.05 s`,
   });
-  server?.closeAllConnections();
   const halting = await serve((_request, response) => response.writeHead(200, { 'content-length': 10 }).write('{'));
   await expect(createClient({ api: halting, timeoutMs: 50 }).version()).rejects.toMatchObject({ code: 'timeout' });
 });
@@ -142,7 +142,6 @@ describe('following', () => {
     const rows = createClient({ api }).follow('x')[Symbol.asyncIterator]();
     await rows.next();
     await expect(rows.next()).rejects.toMatchObject({ code: 'not_found' });
-    server?.close();
     const other = await serve((_request, response) => response.end('<html>\n'));
     await expect(createClient({ api: other }).follow('x')[Symbol.asyncIterator]().next()).rejects.toThrow(
       /sends no log of Reactor/,

@@ -64,13 +64,21 @@ export function startController(options: ControllerOptions): Controller {
   // One line when it starts to fail and one for every new reason, not one per round.
   const failed = (error: unknown): void => {
     meter.add('reactor_rounds_total', { result: 'failed' });
-    if (error instanceof ReactorError && error.code === 'state_unavailable') meter.add('reactor_state_errors_total', { code: error.code });
+    if (error instanceof ReactorError && error.code === 'state_unavailable')
+      meter.add('reactor_state_errors_total', { code: error.code });
     const reason = describeError(error);
     if (reason !== lastFailure) log('error', `round failed, nothing was changed: ${reason}`);
     lastFailure = reason;
   };
 
-  const loop: Loop = startLoop({ clock, signal: stopping.signal, intervalMs: options.intervalMs, minGapMs: MIN_GAP_MS, round: turn, failed });
+  const loop: Loop = startLoop({
+    clock,
+    signal: stopping.signal,
+    intervalMs: options.intervalMs,
+    minGapMs: MIN_GAP_MS,
+    round: turn,
+    failed,
+  });
   const watching = watch(store, clock, stopping.signal, loop.wake);
 
   const stop = async (): Promise<void> => {

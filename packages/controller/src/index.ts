@@ -1,3 +1,3 @@
 export { type Controller, type ControllerOptions, startController } from './controller.js';
-export { createCandidate, type Leadership, LEASE_MS } from './leadership.js';
+export { createCandidate, LEASE_MS, type Leadership } from './leadership.js';
 export { createRound, type RoundOptions, type RoundResult } from './round.js';

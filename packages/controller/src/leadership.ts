@@ -31,7 +31,11 @@ interface Term extends Leadership {
   readonly renewedAtMs: number;
 }
 
-export function createCandidate(options: { readonly store: StateStore; readonly host: string; readonly clock: Clock }): Candidate {
+export function createCandidate(options: {
+  readonly store: StateStore;
+  readonly host: string;
+  readonly clock: Clock;
+}): Candidate {
   const { store, host, clock } = options;
   let term: Term | null = null;
 

@@ -59,7 +59,8 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
 
   const complain = (made: Plan): void => {
     for (const { endpoint, error } of made.unusable) {
-      if (complained.get(endpoint) !== error) log('error', `endpoint ${endpoint}: its stored configuration cannot be used: ${error}`);
+      if (complained.get(endpoint) !== error)
+        log('error', `endpoint ${endpoint}: its stored configuration cannot be used: ${error}`);
       complained.set(endpoint, error);
     }
   };
@@ -76,7 +77,10 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     complain(made);
     await publish(made);
 
-    const commits = [...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster.histories)), ...lossCommit(made, leadership)];
+    const commits = [
+      ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster.histories)),
+      ...lossCommit(made, leadership),
+    ];
     let conflicts = 0;
     for (const { commit, endpoint } of commits) {
       const result = await store.commit(commit);
@@ -108,7 +112,10 @@ function endpointCommit(planned: EndpointPlan, leadership: Leadership, histories
       { key: KEYS.history(name), revision: histories.get(name)?.revision ?? 0 },
       ...instances.map(({ id, revision }) => ({ key: KEYS.instance(id), revision })),
     ],
-    write: [...instances.map(({ id, record }) => ({ key: KEYS.instance(id), value: record as unknown as Json })), ...historyWrite],
+    write: [
+      ...instances.map(({ id, record }) => ({ key: KEYS.instance(id), value: record as unknown as Json })),
+      ...historyWrite,
+    ],
   };
   return [{ commit, endpoint: planned }];
 }
@@ -116,7 +123,10 @@ function endpointCommit(planned: EndpointPlan, leadership: Leadership, histories
 function lossCommit(made: Plan, leadership: Leadership): Intent[] {
   if (made.losses.length === 0) return [];
   const commit: Commit = {
-    expect: [{ key: KEYS.leader, revision: leadership.revision }, ...made.losses.map(({ host, revision }) => ({ key: KEYS.loss(host), revision }))],
+    expect: [
+      { key: KEYS.leader, revision: leadership.revision },
+      ...made.losses.map(({ host, revision }) => ({ key: KEYS.loss(host), revision })),
+    ],
     write: made.losses.map(({ host, loss }) => ({ key: KEYS.loss(host), value: loss as unknown as Json })),
   };
   return [{ commit, endpoint: null }];

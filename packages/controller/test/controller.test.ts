@@ -11,7 +11,11 @@ function scriptedClock() {
   return { now: () => nowMs, sleep: async () => undefined, pass: (ms: number) => void (nowMs += ms) };
 }
 
-function roundOptions(store: StateStore, clock: ReturnType<typeof scriptedClock>, change: Partial<RoundOptions> = {}): RoundOptions {
+function roundOptions(
+  store: StateStore,
+  clock: ReturnType<typeof scriptedClock>,
+  change: Partial<RoundOptions> = {},
+): RoundOptions {
   let ids = 0;
   return {
     store,
@@ -29,13 +33,22 @@ function roundOptions(store: StateStore, clock: ReturnType<typeof scriptedClock>
 function bound(store: StateStore): StateStore {
   const { read, commit, watch, lease, append, tail, publish, latest, close } = store;
   return Object.fromEntries(
-    Object.entries({ read, commit, watch, lease, append, tail, publish, latest, close }).map(([name, method]) => [name, method.bind(store)]),
+    Object.entries({ read, commit, watch, lease, append, tail, publish, latest, close }).map(([name, method]) => [
+      name,
+      method.bind(store),
+    ]),
   ) as unknown as StateStore;
 }
 
 async function seed(store: StateStore): Promise<void> {
   const endpoint = { name: 'web', uid: 'u', document: {}, state: 'RUNNING', changedAtMs: 0 };
-  await store.commit({ expect: [], write: [{ key: KEYS.endpoint('web'), value: endpoint }, { key: KEYS.host('vm1'), value: { ...aHost('vm1') } as never }] });
+  await store.commit({
+    expect: [],
+    write: [
+      { key: KEYS.endpoint('web'), value: endpoint },
+      { key: KEYS.host('vm1'), value: { ...aHost('vm1') } as never },
+    ],
+  });
 }
 
 describe('leadership', () => {
@@ -136,7 +149,10 @@ describe('a round', () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
     await seed(store);
-    await store.commit({ expect: [], write: [{ key: KEYS.endpoint('bad'), value: { name: 'bad', uid: 'b', document: {}, state: 'RUNNING', changedAtMs: 0 } }] });
+    await store.commit({
+      expect: [],
+      write: [{ key: KEYS.endpoint('bad'), value: { name: 'bad', uid: 'b', document: {}, state: 'RUNNING', changedAtMs: 0 } }],
+    });
     const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
     const told: string[] = [];
     const round = createRound(

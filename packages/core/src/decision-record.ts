@@ -1,5 +1,5 @@
 import type { CountRange } from './count-range.js';
-import type { Measurement } from './decision.js';
+import type { Measurement } from './decision-input.js';
 import type { Evaluation, ReasonKind } from './evaluation.js';
 import type { EndpointState, ScalingConfig } from './model.js';
 import type { MetricKind } from './rule.js';

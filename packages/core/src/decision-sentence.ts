@@ -1,5 +1,5 @@
 import type { CountRange } from './count-range.js';
-import type { DecisionInput } from './decision.js';
+import type { DecisionInput } from './decision-input.js';
 import type { Evaluation, RuleOutcome } from './evaluation.js';
 
 /** A decision in one sentence: what is wanted, which reading asks for it, and which limits changed it. */

@@ -1,11 +1,14 @@
+import { BURST_WINDOW_MS, type DecisionInput, type Measurement, type MetricReading, STALE_WINDOWS } from './decision-input.js';
 import { type DecisionRecord, rangeRecord, ruleRecords } from './decision-record.js';
 import { describeDecision } from './decision-sentence.js';
 import { type Evaluation, evaluate, type Reason } from './evaluation.js';
-import type { EndpointState, Rule, ScalingConfig } from './model.js';
-import { type MetricKind, parseRule } from './rule.js';
+import type { Rule } from './model.js';
+import { parseRule } from './rule.js';
 import { nearMetric } from './rule-advice.js';
 import { largestTarget, NO_HISTORY, rememberTarget, type TargetHistory } from './target-history.js';
 
+export type { DecisionInput, Measurement, MetricReading } from './decision-input.js';
+export { BURST_WINDOW_MS, STALE_WINDOWS } from './decision-input.js';
 export type { DecisionRecord } from './decision-record.js';
 export { NO_HISTORY, type TargetHistory } from './target-history.js';
 
@@ -15,46 +18,9 @@ export { NO_HISTORY, type TargetHistory } from './target-history.js';
  * again on a record gives the same bytes.
  */
 
-/** Older than this many windows is no data any more. */
-export const STALE_WINDOWS = 3;
-/** Short enough to answer a spike within seconds; used for scaling up only, because two quiet seconds mean nothing. */
-export const BURST_WINDOW_MS = 2_000;
 /** With fewer requests in the burst window their number is mostly chance. */
 export const BURST_MIN_REQUESTS = 20;
 const QUANTILE = /^p\d\d$/;
-
-export interface MetricReading {
-  readonly kind: MetricKind;
-  readonly value: number;
-  /** Of its newest sample. */
-  readonly ageMs: number;
-  readonly sources: { readonly reported: number; readonly expected: number };
-}
-
-export interface Measurement {
-  /** By metric name; what nobody reports is absent. */
-  readonly metrics: Readonly<Record<string, MetricReading>>;
-  /** Requests seen in the window. */
-  readonly requests: number;
-  /** Some source did not report, or not about the whole window. */
-  readonly partial: boolean;
-  /** Instances that served through the whole window; all, unless told. */
-  readonly settled?: number;
-}
-
-export interface DecisionInput {
-  readonly endpoint: string;
-  readonly atMs: number;
-  /** Of the leader that decides. */
-  readonly epoch: number;
-  readonly state: EndpointState;
-  readonly scaling: ScalingConfig;
-  /** Instances meant to run: starting and ready, not draining. */
-  readonly instances: number;
-  readonly stable: Measurement;
-  readonly burst: Measurement;
-  readonly history: TargetHistory;
-}
 
 /**
  * Decides one endpoint at one moment. The history to keep is the same object when nothing is to be written. While an

@@ -15,6 +15,7 @@ export * from './parsed.js';
 export * from './placement.js';
 export * from './placement-expression.js';
 export * from './plan.js';
+export type { Resolved } from './plan-endpoint.js';
 export * from './ports.js';
 export * from './retire.js';
 export * from './rule.js';

@@ -1,9 +1,8 @@
 import type { Cluster } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
-import type { EndpointRecord, InstanceRecord } from './model.js';
+import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
 import { demandOf, place } from './placement.js';
-import type { Resolved } from './plan.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
 import type { Step } from './step.js';
 
@@ -12,6 +11,12 @@ import type { Step } from './step.js';
  * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
  * replaced, not forgotten), and a rolling replacement changes no count.
  */
+
+export interface Resolved {
+  readonly config: EndpointConfig;
+  /** Fingerprint of what shapes the container. */
+  readonly hash: string;
+}
 
 export interface StepsInput {
   readonly nowMs: number;

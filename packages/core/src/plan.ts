@@ -2,8 +2,8 @@ import type { At, Cluster, HostLoss } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
 import { openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
-import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
-import { type EndpointSteps, seatsOf, stepsFor } from './plan-endpoint.js';
+import type { EndpointRecord, InstanceRecord } from './model.js';
+import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
 import type { TrafficReport } from './traffic.js';
@@ -14,12 +14,6 @@ import { measure } from './traffic-window.js';
  * in the `Plan`, and the executor decides nothing. Endpoints do not influence each other but through the hosts' capacity
  * (the ledger), which they take in order of name.
  */
-
-export interface Resolved {
-  readonly config: EndpointConfig;
-  /** Fingerprint of what shapes the container. */
-  readonly hash: string;
-}
 
 export interface PlanInput {
   readonly nowMs: number;

@@ -1,4 +1,4 @@
-import { type Measurement, type MetricReading, STALE_WINDOWS } from './decision.js';
+import { type Measurement, type MetricReading, STALE_WINDOWS } from './decision-input.js';
 import { METRIC_KINDS } from './rule.js';
 import { mergeBins, quantile } from './sketch.js';
 import type { EndpointTraffic, SketchBins, TrafficReport } from './traffic.js';

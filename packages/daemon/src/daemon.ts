@@ -41,7 +41,8 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
   opened = true;
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
-    for (const close of closing.reverse()) await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));
+    for (const close of closing.reverse())
+      await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));
   };
 
   try {
@@ -88,7 +89,10 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     closing.push(async () => parts.agent?.stop());
     parts.controller = startController({ ...common, intervalMs: config.manager.intervalMs, resolve, newId });
     closing.push(async () => parts.controller?.stop());
-    log('info', `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}, state ${describeState(config)}, cluster ${clusterId}`);
+    log(
+      'info',
+      `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}, state ${describeState(config)}, cluster ${clusterId}`,
+    );
     return { stop };
   } catch (error) {
     await stop();

@@ -16,5 +16,8 @@ export function discoverAddress(interfaces: ReturnType<typeof networkInterfaces>
     .filter((address) => address.family === 'IPv4' && !address.internal && !address.address.startsWith('169.254.'));
   const own = found.find(({ name }) => !CONTAINER_INTERFACE.test(name)) ?? found[0];
   if (own) return own.address;
-  throw new ReactorError('config_invalid', 'manager.address: this host has no network address; set one that containers can be published on');
+  throw new ReactorError(
+    'config_invalid',
+    'manager.address: this host has no network address; set one that containers can be published on',
+  );
 }

@@ -10,7 +10,8 @@ export interface Journal {
 }
 
 /** The parts of URLs and settings that must not be read in a log. */
-const SECRET = /(\/\/[^\s:@/]*:)[^\s@/]+(@)|((?:password|passwd|auth_key|x-auth-key|ssl_key|secret|token)["']?\s*[=:]\s*["']?)[^\s"',;]+/gi;
+const SECRET =
+  /(\/\/[^\s:@/]*:)[^\s@/]+(@)|((?:password|passwd|auth_key|x-auth-key|ssl_key|secret|token)["']?\s*[=:]\s*["']?)[^\s"',;]+/gi;
 
 export function maskSecrets(text: string): string {
   return text.replace(SECRET, (_all, before: string | undefined, at: string | undefined, key: string | undefined) =>
@@ -21,7 +22,10 @@ export function maskSecrets(text: string): string {
 /** Writes to the file, or to standard error when it is null. */
 export function openJournal(file: string | null, level: string): Journal {
   const sink = destination({ dest: file ?? 2, sync: true, mkdir: true });
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, sink);
+  const logger = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    sink,
+  );
   return {
     log: (severity, message) => logger[severity === 'warning' ? 'warn' : severity](maskSecrets(message)),
     reopen: () => {

@@ -104,12 +104,13 @@ export function createConnection(options: {
 
   async function version(): Promise<EngineVersion> {
     const call: Call = { method: 'GET', path: '/version', deadlineMs: limits.readMs };
-    agreed = guarded(call, () => exchange(transport, '', call)).then(agreeVersion);
+    const asked = guarded(call, () => exchange(transport, '', call)).then(agreeVersion);
+    agreed = asked;
     // A failure is thrown to whoever waits and not kept.
-    agreed.catch(() => {
-      agreed = null;
+    asked.catch(() => {
+      if (agreed === asked) agreed = null;
     });
-    return agreed;
+    return asked;
   }
 
   const prefix = async () => `/v${(await (agreed ?? version())).api}`;

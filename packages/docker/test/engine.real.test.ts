@@ -128,7 +128,7 @@ describe('a container on a real engine', () => {
         environment: [['REACTOR_API', 'http://10.77.0.11:8080']],
       }),
     );
-    const seen = await (await ask(container)).json();
+    const seen = (await (await ask(container)).json()) as { readonly status: string };
     expect(seen).toMatchObject({
       uid: 1234,
       hostname: 'mirror',
@@ -152,7 +152,7 @@ describe('a container on a real engine', () => {
 
   test('has exactly the capabilities that are allowed, also as root', async () => {
     const container = await engine.start(spec('i1', { container: { command: mirror, user: '0' } }));
-    const { status } = await (await ask(container)).json();
+    const { status } = (await (await ask(container)).json()) as { readonly status: string };
     const mask = BigInt(`0x${/CapBnd:\t([0-9a-f]+)/.exec(status)?.[1]}`);
     // CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10, SYS_CHROOT 18.
     const allowed = [0n, 1n, 3n, 4n, 5n, 6n, 7n, 8n, 10n, 18n];

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Json, StateChange, StateEntry, StateView } from '@reactor/core';
 
 /**
- * The texts our scripts answer with. Entries and changes come as one text with a line for each, not as a reply for each: that
- * halves the time of a large read. JSON never holds a raw line break and a key never holds a space.
+ * The texts our scripts answer with. A key never holds a space and JSON never a raw line break, so changes are kept and sent as
+ * lines.
  */
 
 /** A script's reply: an array of strings, the first of which says what the others are. */
@@ -14,7 +14,8 @@ export function texts(reply: unknown): readonly string[] {
 
 /** Lines `<revision> <key> <json>`, without json when deleted. */
 export function decodeChanges(text: string): readonly StateChange[] {
-  return lines(text).map((line) => {
+  if (text === '') return [];
+  return text.split('\n').map((line) => {
     const first = line.indexOf(' ');
     const second = line.indexOf(' ', first + 1);
     const json = line.slice(second + 1);
@@ -27,21 +28,22 @@ export function decodeChanges(text: string): readonly StateChange[] {
 }
 
 /**
- * Lines of keys and lines `<revision> <json>`.
+ * The entries below a prefix out of a flat list of keys and `<revision> <json>`.
  *
  * @param known a view of the same history; its unchanged values are taken as they are instead of parsed again.
  */
-export function decodeEntries(keyText: string, text: string, known: StateView | null): ReadonlyMap<string, StateEntry> {
-  const values = lines(text);
+export function decodeEntries(flat: readonly string[], prefix: string, known: StateView | null): ReadonlyMap<string, StateEntry> {
   const entries = new Map<string, StateEntry>();
-  lines(keyText).forEach((key, index) => {
-    const line = values[index];
-    assert(line !== undefined, 'every key has a value');
-    const space = line.indexOf(' ');
-    const revision = Number(line.slice(0, space));
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const key = flat[at] ?? '';
+    if (!key.startsWith(prefix)) continue;
+    const text = flat[at + 1] ?? '';
+    const space = text.indexOf(' ');
+    const revision = Number(text.slice(0, space));
     const former = known?.entries.get(key);
-    entries.set(key, former?.revision === revision ? former : { value: JSON.parse(line.slice(space + 1)) as Json, revision });
-  });
+    const isSame = former?.revision === revision;
+    entries.set(key, isSame ? former : { value: JSON.parse(text.slice(space + 1)) as Json, revision });
+  }
   return entries;
 }
 
@@ -49,8 +51,4 @@ export function pairs(flat: readonly string[]): (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
   for (let at = 0; at + 1 < flat.length; at += 2) found.push([flat[at] ?? '', flat[at + 1] ?? '']);
   return found;
-}
-
-function lines(text: string): readonly string[] {
-  return text === '' ? [] : text.split('\n');
 }

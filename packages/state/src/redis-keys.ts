@@ -2,6 +2,7 @@
 export interface RedisKeys {
   /** The keys every script gets, in the order `moment.lua` names them. */
   readonly all: readonly string[];
+  readonly values: string;
   readonly wake: string;
   readonly topics: string;
   readonly topicEnds: string;
@@ -13,6 +14,7 @@ export function redisKeys(prefix: string): RedisKeys {
   const tag = `{reactor:${prefix}}`;
   return {
     all: ['moment', 'values', 'index', 'leases', 'leased', 'changes', 'wake'].map((name) => `${tag}:${name}`),
+    values: `${tag}:values`,
     wake: `${tag}:wake`,
     topics: `${tag}:topics`,
     topicEnds: `${tag}:topic-ends`,

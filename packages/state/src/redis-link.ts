@@ -61,6 +61,27 @@ export class RedisLink {
     return this.#untilAnswered(() => this.#send(verb, keys, args));
   }
 
+  /** Runs a verb's script, which must have run before, and takes all of a hash at the same moment: key, value, ... */
+  async runWithAll(
+    verb: Verb,
+    keys: readonly string[],
+    args: readonly string[],
+    hash: string,
+  ): Promise<{ readonly answer: unknown; readonly all: unknown }> {
+    const { sha } = this.#scripts[verb];
+    const replies = await this.#untilAnswered(async () => {
+      const transaction = this.#main.multi().evalsha(sha, keys.length, ...keys, ...args);
+      // In capitals, so that ioredis leaves the reply the list it is instead of making an object of it.
+      const results = (await transaction.call('HGETALL', hash).exec()) ?? [];
+      return results.map(([error, reply]) => {
+        if (error !== null) throw error;
+        return reply;
+      });
+    });
+    const [answer, all] = replies as readonly unknown[];
+    return { answer, all };
+  }
+
   /** Blocks until the stream moves past the id, at most BLOCK_MS: its new id, or null. Throws when the connection is lost. */
   async waitFor(stream: string, id: string): Promise<string | null> {
     this.#blocking ??= this.#connect('reactor-watch');

@@ -91,16 +91,10 @@ class RedisStore implements StateStore {
     checkPrefix(prefix);
     const { epoch } = this.link;
     const base = known !== undefined && this.#views.get(known) === epoch ? known : null;
-    const [kind, revisionText, text = '', keyText = ''] = await this.#run('read', [], [prefix, String(base?.revision ?? -1)]);
-    // Answered over another connection than it was asked on: the changes may be of another history than the view's.
+    const view = await this.#view(prefix, base);
+    // Answered over another connection than it was asked on: the changes may be of another history than the known view's.
     if (base !== null && this.link.epoch !== epoch) return this.read(prefix);
-    const revision = Number(revisionText);
-    this.guard.advance(revision);
-    if (base !== null && kind === 'same') return base;
-    const view =
-      base !== null && kind === 'changes'
-        ? laterView(base, revision, decodeChanges(text))
-        : { clusterId: this.guard.known.clusterId, revision, entries: decodeEntries(keyText, text, base) };
+    this.guard.advance(view.revision);
     this.#views.set(view, epoch);
     return view;
   }
@@ -195,10 +189,32 @@ class RedisStore implements StateStore {
     await this.link.close();
   }
 
+  async #view(prefix: string, base: StateView | null): Promise<StateView> {
+    const [kind, revision, ...found] = await this.#run('read', [], [prefix, String(base?.revision ?? -1), '']);
+    if (base !== null && kind === 'same') return base;
+    if (base !== null && kind === 'changes') return laterView(base, Number(revision), decodeChanges(found[0] ?? ''));
+    const { clusterId } = this.guard.known;
+    if (kind !== 'large') return { clusterId, revision: Number(revision), entries: decodeEntries(found, prefix, base) };
+    const reply = await this.link.runWithAll('read', ...this.#call([], [prefix, '-1', 'moment']), this.keys.values);
+    const [, moment] = this.#known(reply.answer);
+    return { clusterId, revision: Number(moment), entries: decodeEntries(texts(reply.all), prefix, base) };
+  }
+
   /** Runs a verb on the known state; throws `state_foreign` if it is not that one. */
   async #run(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<readonly string[]> {
+    return this.#known(await this.link.run(verb, ...this.#call(keys, args)));
+  }
+
+  #call(keys: readonly string[], args: readonly string[]): [keys: readonly string[], args: readonly string[]] {
     const { clusterId, revision } = this.guard.known;
-    const reply = texts(await this.link.run(verb, [...this.keys.all, ...keys], [clusterId, String(revision), ...args]));
+    return [
+      [...this.keys.all, ...keys],
+      [clusterId, String(revision), ...args],
+    ];
+  }
+
+  #known(answer: unknown): readonly string[] {
+    const reply = texts(answer);
     if (reply[0] === 'foreign') throw this.guard.foreign({ clusterId: reply[1] ?? '', revision: Number(reply[2]) });
     return reply;
   }

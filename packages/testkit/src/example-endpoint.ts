@@ -4,7 +4,9 @@ import { sandbox } from './running-reactor.js';
  * The text of an endpoint that runs the example image behind nginx, with windows and time-outs short enough for a test.
  * `changes` overrides keys by section; null leaves one out.
  */
-export function exampleEndpoint(changes: Readonly<Record<string, Readonly<Record<string, string | number | null>>>> = {}): string {
+export function exampleEndpoint(
+  changes: Readonly<Record<string, Readonly<Record<string, string | number | null>>>> = {},
+): string {
   const defaults: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
     endpoint: {
       url: 'http://',

@@ -18,7 +18,10 @@ export interface RunningReactor {
   /** Runs `reactor WORDS`, fails with its output unless it ends with status 0. */
   reactor(words: readonly string[], input?: string): Promise<string>;
   /** The same, with the status instead of failing. */
-  tryReactor(words: readonly string[], input?: string): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
+  tryReactor(
+    words: readonly string[],
+    input?: string,
+  ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
   /** Docker's command line on the sandbox's engine. */
   dockerCli(words: readonly string[]): Promise<string>;
   get<T>(path: string): Promise<T>;
@@ -51,7 +54,13 @@ const START_MS = 20_000;
 const STOP_MS = 10_000;
 
 /** What scripts/sandbox says about the host; fails loudly outside of it, for a skipped test of the real thing is no test. */
-export function sandbox(): { readonly docker: string; readonly dockerPid: string; readonly address: string; readonly image: string; readonly directory: string } {
+export function sandbox(): {
+  readonly docker: string;
+  readonly dockerPid: string;
+  readonly address: string;
+  readonly image: string;
+  readonly directory: string;
+} {
   const read = (name: string): string => {
     const value = process.env[name];
     if (!value) throw new Error(`${name} is not set: run the real tests with scripts/test, or inside scripts/sandbox`);
@@ -108,7 +117,8 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     child.kill(signal);
     await ended;
   };
-  const tryReactor: RunningReactor['tryReactor'] = (words, input) => collect(process.execPath, [CLI, ...words], { REACTOR_API: api }, input);
+  const tryReactor: RunningReactor['tryReactor'] = (words, input) =>
+    collect(process.execPath, [CLI, ...words], { REACTOR_API: api }, input);
   const reactor: RunningReactor['reactor'] = async (words, input) => {
     const { status, stdout, stderr } = await tryReactor(words, input);
     if (status !== 0) throw new Error(`reactor ${words.join(' ')} ended with status ${status}: ${stderr}${stdout}`);
@@ -176,11 +186,16 @@ function collect(
   input = '',
 ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = execFile(file, words, { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const status = error === null ? 0 : (error as { code?: unknown }).code;
-      if (typeof status === 'number') resolve({ status, stdout, stderr });
-      else reject(error as Error);
-    });
+    const child = execFile(
+      file,
+      words,
+      { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        const status = error === null ? 0 : (error as { code?: unknown }).code;
+        if (typeof status === 'number') resolve({ status, stdout, stderr });
+        else reject(error as Error);
+      },
+    );
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);
   });

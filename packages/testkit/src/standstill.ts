@@ -25,7 +25,8 @@ export async function operationsDuring(reactor: RunningReactor, options: Standst
   const after = { nginx: nginxOf(reactor), revision: await revision() };
   const events = await dockerEvents(reactor, beforeMs, Date.now());
   const moved = [
-    before.nginx.workers !== after.nginx.workers && `nginx's workers changed from ${before.nginx.workers} to ${after.nginx.workers}`,
+    before.nginx.workers !== after.nginx.workers &&
+      `nginx's workers changed from ${before.nginx.workers} to ${after.nginx.workers}`,
     before.nginx.files !== after.nginx.files && `nginx's files changed from ${before.nginx.files} to ${after.nginx.files}`,
     before.revision !== after.revision && `the state moved from ${before.revision} to ${after.revision}`,
   ];
@@ -88,7 +89,17 @@ function embeddedRevision(reactor: RunningReactor): string {
 export async function dockerEvents(reactor: RunningReactor, sinceMs: number, untilMs: number): Promise<readonly string[]> {
   const at = (ms: number): string => (ms / 1000).toFixed(3);
   const format = '{{.Action}} {{.Actor.Attributes.name}}';
-  const text = await reactor.dockerCli(['events', '--since', at(sinceMs), '--until', at(untilMs), '--filter', 'type=container', '--format', format]);
+  const text = await reactor.dockerCli([
+    'events',
+    '--since',
+    at(sinceMs),
+    '--until',
+    at(untilMs),
+    '--filter',
+    'type=container',
+    '--format',
+    format,
+  ]);
   return text.split('\n').filter((line) => line !== '' && !/^(exec|health)/.test(line));
 }
 
@@ -102,4 +113,3 @@ export async function metricOf(reactor: RunningReactor, name: string, labels: Re
   }
   return sum;
 }
-

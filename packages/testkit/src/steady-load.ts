@@ -61,7 +61,9 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
     };
     const request = get(url, { agent, timeout: TIMEOUT_MS }, (response) => {
       response.resume();
-      response.once('end', () => end(response.statusCode === 200 ? null : `status ${response.statusCode}`, String(response.headers['x-instance'] ?? '')));
+      response.once('end', () =>
+        end(response.statusCode === 200 ? null : `status ${response.statusCode}`, String(response.headers['x-instance'] ?? '')),
+      );
       response.once('error', (error) => end(error.message));
     });
     request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
@@ -76,7 +78,8 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
     },
     Math.max(1, 1000 / perSecond / 2),
   );
-  const latencyMs = (q: number): number => latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(latencies.length * q) - 1)] ?? 0;
+  const latencyMs = (q: number): number =>
+    latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(latencies.length * q) - 1)] ?? 0;
   const result = (): LoadResult => ({ sent, ok, failures, instances, latencyMs });
   const stop = async (): Promise<LoadResult> => {
     clearInterval(timer);

@@ -27,7 +27,10 @@ export interface World {
   load(endpoint: string, perSecond: number, seconds?: number): void;
   /** Runs one round per second and returns their plans. */
   run(seconds: number): readonly Plan[];
-  set(endpoint: string, change: { readonly config?: EndpointConfig; readonly hash?: string; readonly state?: EndpointRecord['state'] }): void;
+  set(
+    endpoint: string,
+    change: { readonly config?: EndpointConfig; readonly hash?: string; readonly state?: EndpointRecord['state'] },
+  ): void;
   /** Open connections to an instance, which keep it from being removed. */
   hold(instance: string, connections: number): void;
   report(instance: string, change: Partial<InstanceReport>): void;
@@ -110,7 +113,8 @@ export function createWorld(options: WorldOptions): World {
     const second = Math.floor(nowMs / 1000) - 1;
     for (const [name, { perSecond, seconds }] of loads) {
       const list = seen.get(name) ?? [];
-      if (perSecond > 0) list.push({ second, requests: perSecond, bytes: 0, timed: perSecond, seconds: perSecond * seconds, errors: 0 });
+      if (perSecond > 0)
+        list.push({ second, requests: perSecond, bytes: 0, timed: perSecond, seconds: perSecond * seconds, errors: 0 });
       seen.set(
         name,
         list.filter((bucket) => bucket.second > second - REMEMBERED_SECONDS),
@@ -191,15 +195,30 @@ export function createWorld(options: WorldOptions): World {
     },
     cluster,
     instances: (endpoint, phase) =>
-      [...cluster().instances.values()].map((i) => i.value).filter((i) => i.endpoint === endpoint && (phase === undefined || i.phase === phase)),
-    steps: (plans, kind) => plans.flatMap((made) => made.endpoints.flatMap((one) => one.report.steps.filter((step) => step.kind === kind))),
+      [...cluster().instances.values()]
+        .map((i) => i.value)
+        .filter((i) => i.endpoint === endpoint && (phase === undefined || i.phase === phase)),
+    steps: (plans, kind) =>
+      plans.flatMap((made) => made.endpoints.flatMap((one) => one.report.steps.filter((step) => step.kind === kind))),
   };
 }
 
 /** A host that does as it is told: a container is ready `startMs` after its record, and gone as soon as it should be. */
-function reportFor(record: InstanceRecord, known: InstanceReport | undefined, nowMs: number, startMs: number, broken: boolean): InstanceReport {
+function reportFor(
+  record: InstanceRecord,
+  known: InstanceReport | undefined,
+  nowMs: number,
+  startMs: number,
+  broken: boolean,
+): InstanceReport {
   const base = { id: record.id, endpoint: record.endpoint, host: record.host, marks: 0, error: null };
-  const nothing = { containerId: null, startedAtMs: null, readyAtMs: known?.readyAtMs ?? null, address: null, wasReady: known?.wasReady ?? false };
+  const nothing = {
+    containerId: null,
+    startedAtMs: null,
+    readyAtMs: known?.readyAtMs ?? null,
+    address: null,
+    wasReady: known?.wasReady ?? false,
+  };
   if (record.phase === 'remove') return { ...base, ...nothing, state: 'gone' };
   // What a test said about an instance stays said.
   if (known && known.state !== 'starting') return known;
