@@ -99,7 +99,9 @@ test('what was ready before is not told again, only checked', async () => {
   const { port } = server.address() as AddressInfo;
   void watch({ initial: { ...UNREADY, ready: true, wasReady: true, readyAtMs: 7 } });
   let asked = 0;
-  server.on('request', () => void (asked += 1));
+  server.on('request', () => {
+    asked += 1;
+  });
   await until('it was checked twice', 5_000, () => asked >= 2);
   expect(told).toEqual([]);
   expect(port).toBeGreaterThan(0);

@@ -8,7 +8,10 @@ const silent: Meter = { add: () => undefined, set: () => undefined, observe: () 
 /** A clock the test moves; sleeping is not part of these tests. */
 function scriptedClock() {
   let nowMs = 1_700_000_000_000;
-  return { now: () => nowMs, sleep: async () => undefined, pass: (ms: number) => void (nowMs += ms) };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { now: () => nowMs, sleep: async () => undefined, pass };
 }
 
 function roundOptions(
@@ -24,7 +27,10 @@ function roundOptions(
     log: () => undefined,
     resolve: () => ({ config: anEndpointConfig(), hash: 'h' }),
     random: () => 0,
-    newId: () => `i${(ids += 1)}`,
+    newId: () => {
+      ids += 1;
+      return `i${ids}`;
+    },
     ...change,
   };
 }

@@ -247,7 +247,10 @@ function refuse(draft: Draft, on: string): false {
 
 /** A dead instance has nothing to drain. */
 function drain(draft: Draft, view: InstanceView, errored: boolean, why: string): void {
-  if (view.status === 'dead') return remove(draft, view, why);
+  if (view.status === 'dead') {
+    remove(draft, view, why);
+    return;
+  }
   write(draft, view, { phase: 'drain', drainedAtMs: draft.nowMs, errored });
   draft.steps.push({ kind: 'retire', instance: view.record.id, host: view.record.host, errored, why });
 }

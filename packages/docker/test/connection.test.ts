@@ -136,7 +136,7 @@ describe('an engine that does not answer', () => {
     let hung = true;
     const dockerd = await against(
       { 'GET /containers/json': (request, response) => (hung ? undefined : json([])(request, response)) },
-      { readMs: 20, breakerOpenMs: 300 },
+      { readMs: 150, breakerOpenMs: 500 },
     );
     const { engine, requests, log } = dockerd;
     for (let count = 0; count < 5; count += 1) await expect(engine.list()).rejects.toMatchObject(unavailable);
@@ -145,7 +145,7 @@ describe('an engine that does not answer', () => {
     expect(requests).toHaveLength(asked);
     hung = false;
     let listed: unknown = null;
-    for (const endMs = performance.now() + 2_000; listed === null && performance.now() < endMs; ) {
+    for (const endMs = performance.now() + 4_000; listed === null && performance.now() < endMs; ) {
       listed = await engine.list().catch(() => new Promise((resolve) => setTimeout(resolve, 5, null)));
     }
     expect(listed).toEqual([]);
@@ -202,7 +202,7 @@ describe('listing', () => {
         'GET /containers/aa/json': never,
         'GET /containers/bb/json': inspected('bb'),
       },
-      { inspectMs: 50 },
+      { inspectMs: 1_000 },
     );
     const [stuck, fine] = await engine.list();
     expect(stuck).toMatchObject({ id: 'aa', status: 'running', startedAtMs: null });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { LoadBalancer, Meter } from '@reactor/core';
 import { createNginx, type NginxOptions } from '../src/index.js';
 import { until } from '../src/process.js';
-import { childrenOf, isMasterTitle, titleOf } from '../src/workers.js';
+import { childrenOf, isMasterTitle, processes, titleOf } from '../src/workers.js';
 
 /** A real nginx in a temporary directory, backends, and a client; `stop` ends what was started, by pid. */
 export class OwnNginx {
@@ -63,8 +63,8 @@ export class OwnNginx {
       server.closeAllConnections();
       server.close();
     }
-    const pid = this.pid;
-    if (isMasterTitle(titleOf(pid)) && titleOf(pid)!.includes(this.directory)) {
+    // By title, because a test may have left a pid file that names somebody else.
+    for (const pid of processes().filter((one) => isMasterTitle(titleOf(one)) && titleOf(one)!.includes(`${this.directory}/`))) {
       const all = [pid, ...childrenOf(pid)];
       process.kill(pid, 'SIGTERM');
       await until(5_000, () => (all.some((one) => titleOf(one) !== null) ? null : true));

@@ -142,7 +142,10 @@ export function createWorld(options: WorldOptions): World {
       traffic: traffic(),
       resolve: (record) => configs.get(record.value.name) ?? { error: 'unknown' },
       random: () => 0,
-      newId: () => `i${String((ids += 1)).padStart(4, '0')}`,
+      newId: () => {
+        ids += 1;
+        return `i${String(ids).padStart(4, '0')}`;
+      },
     });
     const writes: [string, unknown][] = made.losses.map(({ host, loss }) => [KEYS.loss(host), loss]);
     for (const one of made.endpoints) {
