@@ -15,7 +15,7 @@ import { alternate, median, timed } from './sample.mjs';
 
 /** The pure plan of a large cluster, against turning its snapshot into JSON and back: what it costs merely to look at it. */
 
-const PAIRS = 7;
+const PAIRS = 5;
 /** Rounds until the compiler has seen enough. */
 const WARM_UP = 10;
 const GROWING = ENDPOINTS / 10;
@@ -39,9 +39,9 @@ export async function measure(say) {
   if (idle.commits !== 0 || busy.starts < GROWING)
     throw new Error(`${idle.commits} commits when settled, ${busy.starts} starts when growing`);
   say(`planning, ${PAIRS} x against JSON; ${busy.starts} starts when growing`);
-  const of = async (reports) => {
+  const of = async (reports, pairs = PAIRS) => {
     const samples = await alternate(
-      PAIRS,
+      pairs,
       () => timed(() => round(reports)),
       () => timed(() => throughJson([records, reports])),
     );
@@ -50,7 +50,7 @@ export async function measure(say) {
   const target = [{ of: 'ours', op: '<=', limit: 50 }];
   const few = await of(steady);
   const many = await of(growing);
-  const everywhere = await of(trafficReports(nowMs, { sources: HOSTS }));
+  const everywhere = await of(trafficReports(nowMs, { sources: HOSTS }), 1);
   return [
     figure({ id: 'P4', name: `pure plan, ${SIZE}, settled`, unit: 'ms', ...few, targets: target }),
     figure({ id: 'P4', name: 'the same, 10 % of the endpoints growing', unit: 'ms', ...many, targets: target }),

@@ -91,6 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const balancing = createBalancing({
     store,
+    clock,
     host,
     balancer,
     log,

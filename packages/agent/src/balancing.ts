@@ -1,5 +1,6 @@
 import {
   type BalancerRecord,
+  type Clock,
   type Cluster,
   describeError,
   type Json,
@@ -17,12 +18,16 @@ import {
  */
 export interface BalancingOptions {
   readonly store: StateStore;
+  readonly clock: Clock;
   readonly host: string;
   readonly balancer: LoadBalancer;
   readonly log: (level: LogLevel, message: string) => void;
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
   readonly servicesOf: (cluster: Cluster) => readonly Service[];
 }
+
+/** Nothing changed in the state, but a file may have been tampered with, and a name may have another address by now. */
+const LOOK_AGAIN_MS = 10_000;
 
 export interface Balancing {
   round(cluster: Cluster): Promise<void>;
@@ -34,6 +39,7 @@ export function createBalancing(options: BalancingOptions): Balancing {
   const { store, host, balancer, log, tell } = options;
   let problem: string | null = null;
   const aside = new Map<string, string>();
+  let settled: { readonly revision: number; readonly atMs: number } | null = null;
 
   const apply = async (services: readonly Service[]): Promise<Readonly<Record<string, string>> | null> => {
     try {
@@ -63,13 +69,17 @@ export function createBalancing(options: BalancingOptions): Balancing {
   };
 
   const round = async (cluster: Cluster): Promise<void> => {
+    const nowMs = options.clock.now();
+    if (settled?.revision === cluster.revision && nowMs - settled.atMs < LOOK_AGAIN_MS) return;
     const services = options.servicesOf(cluster);
     const setAside = await apply(services);
     if (setAside !== null) tellAside(setAside);
     const before = cluster.balancers.get(host)?.value ?? null;
     const next = setAside === null ? refused(host, before, problem) : accepted(cluster, host, services, setAside);
-    if (!needsWriting(before, next, cluster)) return;
-    await store.commit({ expect: [], write: [{ key: KEYS.balancer(host), value: next as unknown as Json }] });
+    if (needsWriting(before, next, cluster)) {
+      await store.commit({ expect: [], write: [{ key: KEYS.balancer(host), value: next as unknown as Json }] });
+    }
+    settled = problem === null && aside.size === 0 ? { revision: cluster.revision, atMs: nowMs } : null;
   };
 
   return { round, problem: () => problem };

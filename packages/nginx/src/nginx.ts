@@ -28,7 +28,7 @@ const RESTART_DELAY_MS = 5_000;
 const RELOAD_BURST = 5;
 const RELOAD_REFILL_MS = 1_000;
 /** Counting connections reads every socket of the machine. */
-const CONNECTIONS_KEEP_MS = 200;
+const CONNECTIONS_KEEP_MS = 1_000;
 
 interface Waiting {
   services: readonly Service[];
@@ -126,7 +126,7 @@ class Nginx implements LoadBalancer {
     const resolved = await this.#addresses.resolve(services);
     // Before the reload: the first request of a new backend must find its counter. After it nothing new can come for the
     // old ones, which are remembered anyway.
-    this.#traffic.configure(resolved, this.#now());
+    this.#traffic.configure(resolved.map(withDraining), this.#now());
     this.#configured = true;
     const report = await this.#application.apply(resolved);
     if (report.changed) this.#reloadsLeft -= 1;
@@ -202,6 +202,11 @@ class Nginx implements LoadBalancer {
   #now(): number {
     return this.#options.now?.() ?? Date.now();
   }
+}
+
+/** A daemon that starts while a backend drains knows it only from this list, and its connections must still be counted. */
+function withDraining(service: Service): Service {
+  return { ...service, backends: [...service.backends, ...(service.draining ?? [])] };
 }
 
 /** Null when it cannot be told: the master is gone, its workers may live, or we may not look. */
