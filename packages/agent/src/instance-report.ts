@@ -1,4 +1,4 @@
-import type { Container, InstanceRecord, InstanceReport } from '@reactor/core';
+import { type Container, describeExit, type InstanceRecord, type InstanceReport } from '@reactor/core';
 import { type Health, UNREADY } from './health.js';
 
 /**
@@ -31,7 +31,12 @@ export function reportOf(evidence: Evidence): InstanceReport {
     case 'restarting':
       return report(record, 'starting', evidence.health, said);
     default:
-      return report(record, 'exited', { ...evidence.health, error: endOf(container) }, { ...said, address: null });
+      return report(
+        record,
+        'exited',
+        { ...evidence.health, error: `its container ${describeExit(container.exitCode, container.oomKilled)}` },
+        { ...said, address: null },
+      );
   }
 }
 
@@ -72,29 +77,6 @@ function report(record: InstanceRecord, state: InstanceReport['state'], health: 
     wasReady: health.wasReady,
     error: health.error,
   };
-}
-
-/** How a container ended, in plain words; codes above 128 are signals by the shells' convention. */
-export function endOf({ exitCode, oomKilled }: Pick<Container, 'exitCode' | 'oomKilled'>): string {
-  if (oomKilled) return 'out of memory: killed at its mem_limit';
-  switch (exitCode) {
-    case null:
-      return 'its container ended';
-    case 0:
-      return 'its command ended (exit code 0): a service is expected to keep running';
-    case 126:
-      return 'its command cannot be executed (exit code 126)';
-    case 127:
-      return 'its command was not found (exit code 127)';
-    case 137:
-      return 'killed by SIGKILL (exit code 137)';
-    case 143:
-      return 'ended by SIGTERM (exit code 143)';
-    default:
-      return exitCode > 128
-        ? `ended by signal ${exitCode - 128} (exit code ${exitCode})`
-        : `its command failed (exit code ${exitCode})`;
-  }
 }
 
 /** The health a former daemon knew of this very container; unready when it is another one. */

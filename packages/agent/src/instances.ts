@@ -213,6 +213,8 @@ export function createInstances(options: InstancesOptions): Instances {
     }
   };
 
+  options.signal.addEventListener('abort', () => tracked.forEach(stopWatching), { once: true });
+
   const reconcile = (cluster: Cluster, containers: readonly Container[]): Commit | null => {
     listed = containers;
     const byInstance = new Map(containers.map((container) => [container.instance, container]));

@@ -63,7 +63,9 @@ function publication(
   record: InstanceRecord,
   { ports, portsInUse, address }: LaunchOptions,
 ): { containerPort: number; hostAddress: string; hostPort: number } | null {
-  if (record.port === 0) return null;
+  const { network } = record.container;
+  // Without a network of its own, or on another container's, there is nothing to publish.
+  if (record.port === 0 || network === 'none' || network?.startsWith('container:')) return null;
   const hostPort = record.hostPort ?? ports.take(portsInUse());
   if (hostPort === null) throw new ReactorError('port_taken', 'every port of [cloud:docker] port_range is in use on this host');
   return { containerPort: record.port, hostAddress: address, hostPort };

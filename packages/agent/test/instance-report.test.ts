@@ -1,7 +1,7 @@
 import type { Container, InstanceRecord, InstanceReport } from '@reactor/core';
 import { aContainerConfig } from '@reactor/testkit';
 import { type Health, UNREADY } from '../src/health.js';
-import { type Evidence, endOf, rememberedHealth, reportOf } from '../src/instance-report.js';
+import { type Evidence, rememberedHealth, reportOf } from '../src/instance-report.js';
 
 const record: InstanceRecord = {
   id: 'i1',
@@ -84,8 +84,4 @@ test.each([
   ['the same container started again', { startedAtMs: 6 }],
 ])('%s begins unready', (_what, change) => {
   expect(rememberedHealth(known, { ...container, ...change })).toEqual(UNREADY);
-});
-
-test('an end by the memory limit is told as that, whatever the exit code', () => {
-  expect(endOf({ exitCode: 137, oomKilled: true })).toMatch(/memory/);
 });

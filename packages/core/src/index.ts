@@ -1,5 +1,6 @@
 export * from './clock.js';
 export * from './cluster.js';
+export * from './container-exit.js';
 export * from './count-range.js';
 export * from './decision.js';
 export * from './decision-record.js';

@@ -3,7 +3,7 @@ import type { Container, ContainerEngine, ContainerSpec, LogLevel, Meter } from 
 import { ReactorError } from '@reactor/core';
 import { createConnection } from './connection.js';
 import { watchEvents } from './events.js';
-import { readFacts } from './facts.js';
+import { createFactsReader } from './facts.js';
 import { createImages } from './image.js';
 import type { Limits } from './limits.js';
 import { DEFAULT_LIMITS } from './limits.js';
@@ -29,6 +29,7 @@ export function createEngine(options: EngineOptions): ContainerEngine {
   const connection = createConnection({ socket, limits, log });
   const engine: Engine = { connection, cluster, socket, limits, log };
   const images = createImages(connection, limits);
+  const readFacts = createFactsReader(connection, cluster, limits);
   const roster = createRoster(connection, cluster, limits);
 
   async function counted<T>(work: Promise<T>): Promise<T> {
@@ -41,7 +42,7 @@ export function createEngine(options: EngineOptions): ContainerEngine {
   }
 
   return {
-    facts: () => counted(readFacts(connection, cluster, limits)),
+    facts: () => counted(readFacts()),
     list: () => counted(roster.list()),
     prepare: (image, progress, signal) => counted(images.prepare(image, progress, signal)),
     start: (spec: ContainerSpec): Promise<Container> => counted(startContainer(engine, spec)),

@@ -1,17 +1,43 @@
 import type { EngineFacts } from '@reactor/core';
 import { ReactorError } from '@reactor/core';
-import type { Answer, Connection } from './connection.js';
+import type { Call, Connection, EngineVersion } from './connection.js';
 import { refusal } from './failure.js';
 import type { Limits } from './limits.js';
 import { at, items, text, texts, whole } from './loose-json.js';
 import { hostPorts, nameOf, ownership } from './reply.js';
 
-/** Four calls at once: version, info, images, containers. */
-export async function readFacts(connection: Connection, cluster: string, limits: Limits): Promise<EngineFacts> {
-  const version = await connection.version();
-  const read = async (path: string, query: Readonly<Record<string, number>> = {}) =>
-    settled(await connection.call({ method: 'GET', path, query, deadlineMs: limits.readMs }), path);
-  const [info, images, rows] = await Promise.all([read('/info'), read('/images/json'), read('/containers/json', { all: 1 })]);
+/**
+ * Reads the facts: version, info, images and containers, at once. What `/info` said last stands in while the engine does
+ * not answer it: Docker up to 20.10 holds it up for as long as the name of any registry resolves, and a dead registry of
+ * one image must not make the whole host look lost. What info tells (the machine, the engine's settings) hardly changes.
+ */
+export function createFactsReader(connection: Connection, cluster: string, limits: Limits): () => Promise<EngineFacts> {
+  let lastInfo: unknown = null;
+  const read = async (call: Omit<Call, 'method'>) => {
+    const answer = await connection.call({ method: 'GET', ...call });
+    if (answer.status >= 400) throw refusal(answer, `answer GET ${call.path}`);
+    return answer.json;
+  };
+  const readInfo = async () => {
+    try {
+      lastInfo = await read({ path: '/info', deadlineMs: lastInfo === null ? limits.readMs : limits.infoMs, patient: true });
+    } catch (error) {
+      if (lastInfo === null || !(error instanceof ReactorError)) throw error;
+    }
+    return lastInfo;
+  };
+  return async () => {
+    const version = await connection.version();
+    const [info, images, rows] = await Promise.all([
+      readInfo(),
+      read({ path: '/images/json', deadlineMs: limits.readMs }),
+      read({ path: '/containers/json', query: { all: 1 }, deadlineMs: limits.readMs }),
+    ]);
+    return toFacts(version, info, images, rows, cluster);
+  };
+}
+
+function toFacts(version: EngineVersion, info: unknown, images: unknown, rows: unknown, cluster: string): EngineFacts {
   const cpus = whole(at(info, 'NCPU'));
   const memoryBytes = whole(at(info, 'MemTotal'));
   if (cpus === null || memoryBytes === null) {
@@ -27,11 +53,6 @@ export async function readFacts(connection: Connection, cluster: string, limits:
     images: items(images).flatMap(readImage),
     foreign: items(rows).flatMap((row) => readForeign(row, cluster)),
   };
-}
-
-function settled(answer: Answer, path: string): unknown {
-  if (answer.status >= 400) throw refusal(answer, `answer GET ${path}`);
-  return answer.json;
 }
 
 /** The engine's own `key=value` labels; what Docker knows about the machine cannot be overridden by them. */

@@ -1,4 +1,3 @@
 export { createEngine, type EngineOptions } from './engine.js';
-export { describeExit } from './failure.js';
 export { LABELS } from './labels.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';

@@ -7,6 +7,8 @@ export interface Limits {
   readonly readMs: number;
   /** One inspect within a listing: a single stuck container must not hold up the facts about all others. */
   readonly inspectMs: number;
+  /** `/info` once it is known: its last answer does as well. */
+  readonly infoMs: number;
   /** Creating prepares the file system layers: seconds on a slow disk. */
   readonly createMs: number;
   /** Starting waits for the runtime, the network and volume plug-ins. */
@@ -28,6 +30,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   readMs: 10_000,
   inspectMs: 5_000,
+  infoMs: 2_000,
   createMs: 30_000,
   startMs: 60_000,
   stopMarginMs: 20_000,

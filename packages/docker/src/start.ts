@@ -7,9 +7,9 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Container, ContainerSpec, LogLevel } from '@reactor/core';
-import { ReactorError } from '@reactor/core';
+import { describeExit, ReactorError } from '@reactor/core';
 import type { Answer, Connection } from './connection.js';
-import { describeExit, plainWords, refusal } from './failure.js';
+import { plainWords, refusal } from './failure.js';
 import type { Limits } from './limits.js';
 import { at, items, text } from './loose-json.js';
 import { nameOf, ownership, readInspect, wantedHostPort } from './reply.js';

@@ -217,3 +217,20 @@ describe('listing', () => {
     expect(await engine.list()).toEqual([]);
   });
 });
+
+test('the facts are told while the engine holds up /info, as it does over a dead registry', async () => {
+  let held = false;
+  const info = json({ NCPU: 2, MemTotal: 1e9, OSType: 'linux' });
+  const { engine, log } = await against(
+    {
+      'GET /info': (request, response) => (held ? undefined : info(request, response)),
+      'GET /images/json': json([]),
+      'GET /containers/json': json([]),
+    },
+    { infoMs: 50 },
+  );
+  const before = await engine.facts();
+  held = true;
+  for (let count = 0; count < 6; count += 1) expect(await engine.facts()).toEqual(before);
+  expect(log).toEqual([]);
+});

@@ -2,10 +2,9 @@
 import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Container } from '@reactor/core';
+import { type Container, describeExit } from '@reactor/core';
 import { containerSpec, describeContainerEngine } from '@reactor/testkit';
 import Docker from 'dockerode';
-import { describeExit } from '../src/index.js';
 import { CAPABILITIES } from '../src/spec.js';
 import { engineAt } from './fake-dockerd.js';
 

@@ -1,3 +1,4 @@
+// The embedded state is one thing: its verbs, and the one queue that makes what they change durable and ordered.
 import { randomUUID } from 'node:crypto';
 import {
   type Commit,

@@ -1,0 +1,284 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { exampleEndpoint, nginxOf, operationsDuring, type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
+
+/** The cluster state gone, slow, emptied, damaged or without room, while an endpoint is served. */
+
+const ALPHA = 'http://127.0.0.1/';
+/** Ten of the controller's rounds. */
+const REST_MS = 5_000;
+
+let reactor: RunningReactor;
+
+const containers = async (): Promise<readonly string[]> =>
+  (await reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=alpha'])).split('\n').filter(Boolean).sort();
+const readyCount = async (): Promise<number> =>
+  (await reactor.get<{ instances: Readonly<Record<string, number>> }>('/v1.1/endpoints/alpha/state')).instances['ready'] ?? 0;
+const readyz = async (): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }> =>
+  (await fetch(`${reactor.api}/readyz`)).json() as Promise<{ ok: boolean; problems: string[] }>;
+const settled = (count: number): Promise<void> =>
+  until(`alpha has ${count} ready instances and no other container`, 30_000, async () => (await readyCount()) === count && (await containers()).length === count);
+
+/** What an outage may not change: containers, nginx's files and its processes. */
+const untouched = async (): Promise<unknown> => ({ containers: await containers(), nginx: nginxOf(reactor) });
+
+async function deploy(instances: number): Promise<void> {
+  await reactor.reactor(['manage', 'alpha'], exampleEndpoint({ scaling: { min_instances: instances } }));
+  await reactor.reactor(['start', 'alpha']);
+  await settled(instances);
+  await until('it is served', 10_000, async () => (await fetch(ALPHA)).ok);
+  await until('nginx has taken all up', 10_000, async () => (await readyz()).ok);
+}
+
+async function scaleTo(count: number): Promise<void> {
+  await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', String(count)]);
+  await settled(count);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+describe('the state is in Redis', () => {
+  let port: number;
+  let directory: string;
+  let redis: number;
+
+  /** Every write is on its disk before it is answered, as a state wants to be kept. */
+  const startRedis = async (): Promise<void> => {
+    const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+    const child = spawn('redis-server', words, { stdio: 'ignore' });
+    redis = child.pid!;
+    await until('redis answers', 10_000, () => command('PING') === 'PONG');
+  };
+  const command = (...words: readonly string[]): string => execFileSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  const revision = async (): Promise<string> => command('HGET', command('KEYS', '*:moment'), 'revision');
+  const back = async (what: string): Promise<number> => {
+    const sinceMs = Date.now();
+    await until('the daemon is ready again', 10_000, async () => (await readyz()).ok);
+    const tookS = (Date.now() - sinceMs) / 1000;
+    console.log(`${what}: ready again after ${tookS.toFixed(1)} s`);
+    return tookS;
+  };
+  const atRest = async (): Promise<void> => expect(await operationsDuring(reactor, { ms: REST_MS, revision })).toEqual([]);
+
+  beforeAll(async () => {
+    port = await freePort();
+    directory = mkdtempSync(join(sandbox().directory, 'redis.'));
+    await startRedis();
+    reactor = await startReactor({ interval: 0.5, state: `redis://127.0.0.1:${port}` });
+    await deploy(2);
+  }, 60_000);
+  afterAll(async () => {
+    await reactor.stop();
+    process.kill(redis, 'SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }, 60_000);
+
+  test('at rest nothing is written', async () => {
+    await settled(2);
+    await atRest();
+  }, 60_000);
+
+  test.each([1, 20])(
+    'killed, and back after %i s: nothing changes meanwhile, and it goes on within 10 s',
+    async (seconds) => {
+      const before = await untouched();
+      const load = startLoad({ url: ALPHA, perSecond: 30 });
+      process.kill(redis, 'SIGKILL');
+      const sinceMs = Date.now();
+      if (seconds > 5) await until('readiness says so', 15_000, async () => (await readyz()).problems.some((problem) => problem.includes('127.0.0.1')));
+      await until('the outage is over', 60_000, () => Date.now() - sinceMs >= seconds * 1000);
+      expect(await untouched()).toEqual(before);
+      await startRedis();
+      await back(`Redis away for ${seconds} s`);
+      await settled(2);
+      await atRest();
+      expect(await untouched()).toEqual(before);
+      await scaleTo(3);
+      await scaleTo(2);
+      expect((await load.stop()).failures).toEqual([]);
+      await atRest();
+    },
+    100_000,
+  );
+
+  test('hung for 10 s: the same', async () => {
+    const before = await untouched();
+    const load = startLoad({ url: ALPHA, perSecond: 30 });
+    process.kill(redis, 'SIGSTOP');
+    const sinceMs = Date.now();
+    await until('the outage is over', 60_000, () => Date.now() - sinceMs >= 10_000);
+    expect(await untouched()).toEqual(before);
+    process.kill(redis, 'SIGCONT');
+    await back('Redis hung for 10 s');
+    await settled(2);
+    expect((await load.stop()).failures).toEqual([]);
+    expect(await untouched()).toEqual(before);
+    await atRest();
+  }, 60_000);
+
+  test('a daemon started while it is away says so once, waits, ends at once when told to, and goes on when it is back', async () => {
+    await reactor.kill('SIGKILL');
+    const before = await untouched();
+    process.kill(redis, 'SIGKILL');
+    const quiet = reactor.log().length;
+    const first = reactor.launch();
+    const lines = (): readonly string[] => reactor.log().slice(quiet).split('\n').filter(Boolean);
+    await until('it says why it waits', 20_000, () => lines().some((line) => line.includes('cannot start yet') && line.includes(`127.0.0.1:${port}`)));
+    const saidMs = Date.now();
+    await until('some more tries have failed', 20_000, () => Date.now() - saidMs > 8_000);
+    expect(lines().length).toBeLessThanOrEqual(2);
+    const askedMs = Date.now();
+    process.kill(reactor.pid(), 'SIGTERM');
+    expect(await first.ended).toBe(0);
+    expect(Date.now() - askedMs).toBeLessThan(2_000);
+
+    reactor.launch();
+    await until('it waits again', 20_000, () => lines().filter((line) => line.includes('cannot start yet')).length === 2);
+    await startRedis();
+    await back('daemon started before Redis');
+    await settled(2);
+    expect(await untouched()).toEqual(before);
+    await atRest();
+  }, 90_000);
+
+  test('emptied: nothing is stopped or taken out of service, and readiness names it', async () => {
+    const before = await untouched();
+    const load = startLoad({ url: ALPHA, perSecond: 30 });
+    command('FLUSHALL');
+    await until('readiness says that the state is another one', 15_000, async () => (await readyz()).problems.some((problem) => /empty|cluster/.test(problem)));
+    expect(await operationsDuring(reactor, { ms: REST_MS, revision: async () => '' })).toEqual([]);
+    expect((await load.stop()).failures).toEqual([]);
+    expect(await untouched()).toEqual(before);
+  }, 60_000);
+});
+
+describe('the state is embedded', () => {
+  let disk: string;
+
+  beforeAll(async () => {
+    disk = join(sandbox().directory, 'small-disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', disk]);
+    reactor = await startReactor({ interval: 0.5, dataDirectory: join(disk, 'data') });
+    await deploy(2);
+  }, 60_000);
+  afterAll(async () => {
+    await reactor.stop();
+    execFileSync('umount', [disk]);
+  }, 60_000);
+
+  const atRest = async (): Promise<void> => expect(await operationsDuring(reactor, { ms: REST_MS })).toEqual([]);
+  const fill = (): void => {
+    const file = openSync(join(disk, 'filler'), 'w');
+    const block = Buffer.alloc(64 * 1024, 1);
+    try {
+      for (let size = block.length; size > 0; ) {
+        try {
+          writeSync(file, block, 0, size);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+          size >>= 1;
+        }
+      }
+    } finally {
+      closeSync(file);
+    }
+  };
+
+  test('its disk is full: traffic goes on, the problem is named, and all is well when there is room again', async () => {
+    const load = startLoad({ url: ALPHA, perSecond: 30 });
+    const before = await containers();
+    fill();
+    const { status, stderr } = await reactor.tryReactor(['set', 'alpha', 'scaling', 'min_instances', '3']);
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringMatching(/cannot be written|full/) });
+    await reactor.dockerCli(['kill', before[0]!]);
+    await until('readiness names the disk', 15_000, async () => (await readyz()).problems.some((problem) => /full/.test(problem)));
+    expect((await containers()).length).toBe(2);
+    rmSync(join(disk, 'filler'));
+    await until('readiness is back', 15_000, async () => (await readyz()).ok);
+    await until('the killed one is replaced', 20_000, async () => !(await containers()).includes(before[0]!));
+    await settled(2);
+    await scaleTo(3);
+    await scaleTo(2);
+    expect((await load.stop()).failures).toEqual([]);
+    await atRest();
+  }, 90_000);
+
+  test('the disk was full when it was killed: it starts with everything it had answered for', async () => {
+    fill();
+    await reactor.tryReactor(['set', 'alpha', 'scaling', 'max_instances', '9']);
+    await reactor.kill('SIGKILL');
+    const full = await untouched();
+    rmSync(join(disk, 'filler'));
+    await reactor.start();
+    await settled(2);
+    expect(await untouched()).toEqual(full);
+    await atRest();
+  }, 60_000);
+
+  test.each([
+    ['truncated', (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2))],
+    ['cut to a page', (file: string) => truncateSync(file, 4096)],
+    ['flipped in one bit of every kilobyte', (file: string) => flipBits(file, 1024)],
+    ['overwritten with zeros', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size))],
+  ])(
+    'its file is %s: the daemon says so and ends, nothing running is touched, and a backup brings it back',
+    async (_how, damage) => {
+      await settled(2);
+      await reactor.kill('SIGTERM');
+      const file = join(reactor.data, 'state/data.mdb');
+      const backup = join(sandbox().directory, 'data.mdb.backup');
+      copyFileSync(file, backup);
+      const before = await untouched();
+      const load = startLoad({ url: ALPHA, perSecond: 30 });
+      damage(file);
+      const said = reactor.log().length;
+      const status = await reactor.launch().ended;
+      const words = reactor.log().slice(said);
+      expect({ status, words }).toEqual({ status: 1, words: expect.stringContaining(join(reactor.data, 'state')) });
+      expect(await untouched()).toEqual(before);
+      expect((await load.stop()).failures).toEqual([]);
+      copyFileSync(backup, file);
+      await reactor.start();
+      await settled(2);
+      expect(await untouched()).toEqual(before);
+    },
+    60_000,
+  );
+
+  test('its seal is missing or foreign: it is not taken for an empty state', async () => {
+    await settled(2);
+    await reactor.kill('SIGTERM');
+    const before = await untouched();
+    const seal = join(reactor.data, 'state/state.json');
+    const good = readFileSync(seal, 'utf8');
+    for (const bad of [null, '', '{"format":"something else"}']) {
+      if (bad === null) rmSync(seal);
+      else writeFileSync(seal, bad);
+      expect(await reactor.launch().ended).toBe(1);
+      expect(await untouched()).toEqual(before);
+    }
+    writeFileSync(seal, good);
+    await reactor.start();
+    await settled(2);
+    expect(await untouched()).toEqual(before);
+    expect(existsSync(seal)).toBe(true);
+    await atRest();
+  }, 60_000);
+});
+
+/** As a failing disk does: one wrong bit here and there, in data and in the tree above it. */
+function flipBits(file: string, every: number): void {
+  const bytes = readFileSync(file);
+  for (let at = every - 1; at < bytes.length; at += every) bytes[at]! ^= 1 << (at % 8);
+  writeFileSync(file, bytes);
+}
