@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exampleEndpoint, metricOf, nginxOf, oldWorkersOf, operationsDuring, type RunningReactor, startLoad, startReactor, until, workersOf } from '@reactor/testkit';
+import { exampleEndpoint, metricOf, nginxOf, oldWorkersOf, type LoadOptions, operationsDuring, type RunningReactor, type SteadyLoad, startLoad, startReactor, until, workersOf } from '@reactor/testkit';
 
 /** nginx killed, its port taken, its log pulled away, and more changes than it can follow. */
 
@@ -20,6 +20,11 @@ const settled = (count: number): Promise<void> =>
     const { instances } = await reactor.get<{ instances: Readonly<Record<string, number>> }>('/v1.1/endpoints/alpha/state');
     return instances['ready'] === count && Object.values(instances).reduce((a, b) => a + b, 0) === count;
   });
+/** Exactly so many: without rules nothing else says how many there should be. */
+async function scaleTo(count: number): Promise<void> {
+  await reactor.reactor(['update', 'alpha'], exampleEndpoint({ scaling: { min_instances: count, max_instances: count } }));
+  await settled(count);
+}
 const answers = (url: string): Promise<boolean> =>
   fetch(url).then(
     ({ ok }) => ok,
@@ -30,6 +35,17 @@ const atRest = async (): Promise<void> => {
   await until('the daemon is ready', 15_000, async () => (await readyz()).ok);
   expect(await operationsDuring(reactor, { ms: REST_MS })).toEqual([]);
 };
+
+const running: SteadyLoad[] = [];
+function beginLoad(options: LoadOptions): SteadyLoad {
+  const load = startLoad(options);
+  running.push(load);
+  return load;
+}
+// Those of a test that failed must not disturb the next one.
+afterEach(async () => {
+  for (const load of running.splice(0)) await load.stop();
+}, 30_000);
 
 beforeAll(async () => {
   reactor = await startReactor({ interval: 0.5 });
@@ -44,31 +60,30 @@ test('at rest nothing is done', atRest, 60_000);
 
 describe('the port is taken', () => {
   test('the endpoint that wants it is set aside by name, others go on and change, and it is served once the port is free', async () => {
-    const load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+    const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     const foreign = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => foreign.listen(8002, '0.0.0.0', resolve));
     try {
       await reactor.reactor(['manage', 'beta'], exampleEndpoint({ endpoint: { url: 'http://127.0.0.1:8002/' } }));
       await reactor.reactor(['start', 'beta']);
       await until('its log says so', 20_000, async () => /8002/.test(await reactor.reactor(['log', 'beta'])));
-      await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', '3']);
-      await settled(3);
+      await scaleTo(3);
       await until('all three answer', 10_000, () => load.result().instances.size >= 3);
     } finally {
       await new Promise((resolve) => foreign.close(resolve));
     }
     await until('it is served', 15_000, () => answers('http://127.0.0.1:8002/'));
-    await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', '2']);
-    await settled(2);
+    await scaleTo(2);
     expect((await load.stop()).failures).toEqual([]);
-    await atRest();
     await reactor.reactor(['unmanage', 'beta']);
+    await until('it is gone', 20_000, async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=beta'])).trim() === '' && !(await answers('http://127.0.0.1:8002/')));
+    await atRest();
   }, 120_000);
 });
 
 describe('nginx is killed', () => {
   test('a worker: the master replaces it, and at most what it was answering is lost', async () => {
-    const load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+    const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     const { master } = nginxOf(reactor);
     for (const worker of workersOf(master)) process.kill(worker, 'SIGKILL');
     await until('new workers serve', 5_000, () => workersOf(master).length > 0);
@@ -79,14 +94,15 @@ describe('nginx is killed', () => {
   }, 60_000);
 
   test('the master: its workers serve on until a new one is there', async () => {
-    const load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+    const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     const { master } = nginxOf(reactor);
     process.kill(master, 'SIGKILL');
     await until('another master runs', 10_000, () => nginxOf(reactor).master !== master && workersOf(nginxOf(reactor).master).length > 0);
     await until('requests are answered', 5_000, () => answers(ALPHA));
     const { failures, sent } = await load.stop();
     console.log(`master killed: ${failures.length} of ${sent} requests failed`);
-    expect(failures.length).toBeLessThanOrEqual(5);
+    // The port is closed while the orphaned workers leave it and the new master takes it.
+    expect(failures.length).toBeLessThanOrEqual(PER_SECOND / 2);
     await atRest();
   }, 60_000);
 
@@ -100,8 +116,7 @@ describe('nginx is killed', () => {
       const pidFile = join(reactor.data, 'nginx/nginx.pid');
       // Once beside a living master, once beside a dead one, and once before a start of the daemon.
       writeFileSync(pidFile, `${victim.pid}\n`);
-      await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', '3']);
-      await settled(3);
+      await scaleTo(3);
       process.kill(master, 'SIGKILL');
       await until('another master runs', 15_000, () => ![master, victim.pid].includes(nginxOf(reactor).master) && workersOf(nginxOf(reactor).master).length > 0);
       await until('requests are answered', 5_000, () => answers(ALPHA));
@@ -109,8 +124,7 @@ describe('nginx is killed', () => {
       writeFileSync(pidFile, `${victim.pid}\n`);
       await reactor.kill('SIGKILL');
       await reactor.start();
-      await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', '2']);
-      await settled(2);
+      await scaleTo(2);
       expect(existsSync(heard) ? readFileSync(heard, 'utf8') : '').toBe('');
       expect(victim.exitCode ?? victim.signalCode).toBe(null);
       expect(workersOf(second).length).toBeGreaterThan(0);
@@ -124,9 +138,9 @@ describe('nginx is killed', () => {
 
 describe('more changes than nginx can follow', () => {
   test('100 in a second are taken up in a few reloads, and no request fails', async () => {
-    const load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+    const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     // Slow ones keep old workers alive, so that generations can pile up.
-    const slow = startLoad({ url: `${ALPHA}?wait=2000`, perSecond: 4 });
+    const slow = beginLoad({ url: `${ALPHA}?wait=2000`, perSecond: 4 });
     const before = await metricOf(reactor, 'reactor_reloads_total');
     const names = Array.from({ length: 100 }, (_, index) => `many${index}`);
     const sinceMs = Date.now();
@@ -134,7 +148,7 @@ describe('more changes than nginx can follow', () => {
     const statuses = await Promise.all(
       names.map(async (name) => (await fetch(`${reactor.api}/v1.1/endpoints/${name}`, { method: 'PUT', body: text(name), headers: { 'content-type': 'text/plain' } })).status),
     );
-    expect([...new Set(statuses)].every((status) => status < 300)).toBe(true);
+    expect(statuses.filter((status) => status >= 300)).toEqual([]);
     const sentS = (Date.now() - sinceMs) / 1000;
     const perGeneration = workersOf(nginxOf(reactor).master).length;
     let most = 0;
@@ -169,7 +183,7 @@ describe('the access log', () => {
     '%s: the rate is never read as zero, and stays right',
     async (how, act, undo) => {
       await settled(2);
-      const load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+      const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
       const startedMs = Date.now();
       await until('the window is full', 15_000, () => Date.now() - startedMs > 5_000);
       const seen: (number | null)[] = [];

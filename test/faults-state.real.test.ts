@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exampleEndpoint, nginxOf, operationsDuring, type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
+import { exampleEndpoint, metricOf, nginxOf, operationsDuring, type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
 
 /** The cluster state gone, slow, emptied, damaged or without room, while an endpoint is served. */
 
@@ -33,7 +33,8 @@ async function deploy(instances: number): Promise<void> {
 }
 
 async function scaleTo(count: number): Promise<void> {
-  await reactor.reactor(['set', 'alpha', 'scaling', 'min_instances', String(count)]);
+  // Without rules nothing else says how many there should be.
+  await reactor.reactor(['update', 'alpha'], exampleEndpoint({ scaling: { min_instances: count, max_instances: count } }));
   await settled(count);
 }
 
@@ -62,9 +63,9 @@ describe('the state is in Redis', () => {
   const revision = async (): Promise<string> => command('HGET', command('KEYS', '*:moment'), 'revision');
   const back = async (what: string): Promise<number> => {
     const sinceMs = Date.now();
-    await until('the daemon is ready again', 10_000, async () => (await readyz()).ok);
+    await until('the daemon is ready and leads again', 10_000, async () => (await readyz()).ok && (await metricOf(reactor, 'reactor_leader')) === 1);
     const tookS = (Date.now() - sinceMs) / 1000;
-    console.log(`${what}: ready again after ${tookS.toFixed(1)} s`);
+    console.log(`${what}: ready and leading again after ${tookS.toFixed(1)} s`);
     return tookS;
   };
   const atRest = async (): Promise<void> => expect(await operationsDuring(reactor, { ms: REST_MS, revision })).toEqual([]);

@@ -97,7 +97,7 @@ async function changes(host, bare, backends, say) {
   };
   const directory = join(host.directory, 'changing-nginx');
   const nginx = createNginx({
-    mode: { kind: 'own', directory, user: 'nobody', workers: 0 },
+    mode: { kind: 'own', directory, user: null, workers: 0 },
     binary: '/usr/sbin/nginx',
     logLimitBytes: 64 * 1024 * 1024,
     meter,
@@ -119,7 +119,7 @@ async function changes(host, bare, backends, say) {
     );
     await pace();
     reloads = 0;
-    await Promise.all(Array.from({ length: BURST }, (_, change) => nginx.apply(serviceOf(some(change + CHANGES)))));
+    await Promise.all(Array.from({ length: BURST }, (_, change) => nginx.apply(serviceOf(some(change + CHANGES + 1)))));
     return [changeFigure(samples), burstFigure(reloads)];
   } finally {
     await nginx.close();

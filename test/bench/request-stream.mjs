@@ -10,7 +10,7 @@ const TIMEOUT_MS = 10_000;
 const MOST_OPEN = 2_000;
 
 export function startStream(url, perSecond) {
-  /** Container to milliseconds since the epoch, with fractions. */
+  /** Container to milliseconds since the epoch. */
   const firstAnswers = new Map();
   const waiting = [];
   let pace = { perSecond, sinceMs: performance.now(), sent: 0 };
@@ -19,7 +19,7 @@ export function startStream(url, perSecond) {
 
   const arrived = (instance) => {
     if (instance === undefined || firstAnswers.has(instance)) return;
-    firstAnswers.set(instance, performance.timeOrigin + performance.now());
+    firstAnswers.set(instance, Date.now());
     for (const wait of waiting.splice(0)) wait();
   };
   const send = () => {

@@ -53,7 +53,7 @@ image=${WEB_IMAGE}
     async decidedMs(name, sinceMs) {
       const rows = await client.log(name);
       const row = rows.find(([seconds, , , , event]) => event === 'SCALE_UPDATE' && seconds * 1000 >= sinceMs);
-      if (row === undefined) throw new Error(`${name} has no decision in its log`);
+      if (row === undefined) throw new Error(`${name} has no decision since ${sinceMs} in its log: ${JSON.stringify(rows.slice(-8))}`);
       return row[0] * 1000;
     },
     stop: () => reactor.stop(),

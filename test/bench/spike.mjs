@@ -8,7 +8,7 @@ import { startHost } from './serving-host.mjs';
 
 /** From load, a decision or a command to new instances that answer, against the bare engine and a bare nginx. */
 
-const SPIKE = { name: 'spike', port: 8001, pairs: 6, calmPerSecond: 10, spikePerSecond: 100 };
+const SPIKE = { name: 'spike', port: 8001, pairs: 2, calmPerSecond: 10, spikePerSecond: 100 };
 const STEPS = { name: 'steps', port: 8002, pairs: 6, fivePairs: 4, perSecond: 200 };
 const BARE_PORT = 8003;
 const FIVE = 5;
@@ -62,7 +62,7 @@ export async function measure(say) {
 
 async function spikes(host, say) {
   const { name, port, pairs, calmPerSecond, spikePerSecond } = SPIKE;
-  await host.deploy(name, { port, max: FIVE, scaling: 'rules=0 < rate < 20\nwindow=2\nscale_down_delay=1' });
+  await host.deploy(name, { port, max: FIVE, scaling: 'rules=6 < rate < 20\nwindow=2\nscale_down_delay=1' });
   const stream = startStream(`http://127.0.0.1:${port}/`, calmPerSecond);
   const container = await startBare(host.docker, host.address);
   const nginx = await startBareNginx({ directory: join(host.directory, 'bare-nginx'), port: BARE_PORT, backends: [container.address] });
@@ -71,7 +71,7 @@ async function spikes(host, say) {
     await host.untilOnly(name, 1);
     await new Promise((resolve) => setTimeout(resolve, CALM_MS));
     const known = stream.seen();
-    const startedMs = performance.timeOrigin + performance.now();
+    const startedMs = Date.now();
     stream.setPace(spikePerSecond);
     const answeredMs = (await stream.newcomer(known, 1, LIMIT_MS)) - startedMs;
     stream.setPace(calmPerSecond);
@@ -101,13 +101,13 @@ async function spikes(host, say) {
 
 async function steps(host, say) {
   const { name, port, pairs, fivePairs, perSecond } = STEPS;
-  await host.deploy(name, { port, max: 1 });
+  await host.deploy(name, { port, max: 1, scaling: 'scale_down_delay=1' });
   const stream = startStream(`http://127.0.0.1:${port}/`, perSecond);
   /** Times of the decision and of the `count`th new instance's first answer, in milliseconds since the command. */
   const grow = async (count) => {
     await host.set(name, { max_instances: FIVE });
     const known = stream.seen();
-    const startedMs = performance.timeOrigin + performance.now();
+    const startedMs = Date.now();
     await host.set(name, { min_instances: 1 + count });
     const answeredMs = (await stream.newcomer(known, count, LIMIT_MS)) - startedMs;
     const decidedMs = (await host.decidedMs(name, startedMs)) - startedMs;

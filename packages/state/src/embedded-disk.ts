@@ -72,6 +72,9 @@ export class EmbeddedDisk {
         noSubdir: false,
         encoding: 'string',
         overlappingSync: false,
+        // One transaction is one batch already; the one it would begin around it has a promise of its own, which nobody can
+        // catch and which fails with it.
+        eventTurnBatching: false,
         maxDbs: 4,
       });
       const values = root.openDB<string, string>({ name: 'values', encoding: 'string' });
@@ -99,7 +102,10 @@ export class EmbeddedDisk {
       this.#growSeal();
     } catch (error) {
       this.#keys = before;
-      throw unavailable(this.directory, `cannot be written: ${describeError(error)}; is the disk full?`, error);
+      const reason = await reasonOf(error);
+      // Only its first words: what follows is a place in the file, and one problem should read the same at every try.
+      const [words] = describeError(reason).split(': ');
+      throw unavailable(this.directory, `cannot be written: ${words}; is the disk full?`, reason);
     }
   }
 
@@ -220,6 +226,17 @@ function checkData(directory: string, seal: Seal | null): void {
   if (size < seal.bytes) throw damaged(directory, `${DATA} has ${size} bytes, expected ${seal.bytes} or more`);
   if (size > 0 && header.findIndex((_, at) => at % 4 === 0 && header.readUInt32LE(at) === LMDB_MAGIC) < 0) {
     throw damaged(directory, `${DATA} is not an LMDB file`);
+  }
+}
+
+/** LMDB tells the reason of a failed commit by another promise, which must be looked at: left alone, it ends the process. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (reason) {
+    return reason;
   }
 }
 
