@@ -100,12 +100,15 @@ async function main(): Promise<void> {
   const stopping = new AbortController();
   const end = async (signal: string): Promise<void> => {
     journal.log('info', `${signal}: stopping; containers and the load balancer go on serving`);
-    setTimeout(() => process.exit(0), STOP_DEADLINE_MS).unref();
+    const leave = (): never => {
+      if (options.pidfile) rmSync(options.pidfile, { force: true });
+      process.exit(0);
+    };
+    setTimeout(leave, STOP_DEADLINE_MS).unref();
     stopping.abort();
     // Half started is like killed, which does no harm: nothing depends on an orderly end.
     await daemon?.stop();
-    if (options.pidfile) rmSync(options.pidfile, { force: true });
-    process.exit(0);
+    leave();
   };
   process.once('SIGTERM', () => void end('SIGTERM'));
   process.once('SIGINT', () => void end('SIGINT'));
