@@ -9,7 +9,7 @@ const USAGE = `scripts/demo [--keep] [--url URL | --port PORT] [--state redis://
   --keep         leave everything running and say what to type next
   --url URL      where the service answers (default http://, that is port 80)
   --port PORT    the same as --url http://:PORT
-  --state URL    keep the cluster state in Redis instead of embedded
+  --state URL    keep the cluster state in that Redis, which must be empty, instead of embedded
 `;
 
 /** Requests per second. The rule allows 1 per instance, so anything well above 5 asks for all five. */

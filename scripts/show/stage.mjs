@@ -48,6 +48,9 @@ export async function buildStage({ url, state, screen }) {
     const daemon = await startDaemon(directory, api);
     started.push(() => stopDaemon(daemon, directory, socket));
     screen.text(`reactord runs as process ${daemon.pid}, API at ${api}, log ${join(directory, 'reactord.log')}`);
+    const used = await (await fetch(`${api}/v1.1/endpoints`)).json();
+    if (used.length > 0)
+      throw new Error(`the state at ${state} is in use (it has ${used.join(', ')}); the show needs one of its own`);
     return stageFor({
       api,
       apiPort,
@@ -93,6 +96,7 @@ function stageFor({ api, apiPort, imageId, directory, daemon, screen, strike, ad
     }
   };
   const events = async () => (await ask('log?limit=1000')).map((row) => row[4]);
+  const pidFiles = [join(directory, 'data/nginx/nginx.pid'), join(directory, 'docker.pid')].filter(existsSync);
   const whatNext = () =>
     [
       'It goes on running. Try:',
@@ -101,7 +105,7 @@ function stageFor({ api, apiPort, imageId, directory, daemon, screen, strike, ad
       '  reactor list; reactor state pyex; reactor instances pyex; reactor get-metrics pyex',
       '  reactor explain pyex; reactor watch pyex',
       `  while true; do curl ${address}; done`,
-      `End it with: reactor unmanage pyex; kill ${daemon.pid} $(cat ${directory}/*/nginx/*.pid); rm -r ${directory}`,
+      `End it with: reactor unmanage pyex; sleep 5; kill ${daemon.pid} $(cat ${pidFiles.join(' ')}); sleep 15; rm -r ${directory}`,
     ].join('\n');
   return { reactor, watchUntil, address, imageId, events, whatNext, strike };
 }
@@ -148,7 +152,7 @@ async function engine(directory, started, screen) {
     await end(dockerd, 20_000);
     await run('ip', ['link', 'del', 'docker0']).catch(() => undefined);
     const restore = execFile('iptables-restore', []);
-    restore.stdin.end(firewall);
+    restore.stdin.end(wholeFirewall(firewall));
     await new Promise((resolve) => restore.on('close', resolve));
     writeFileSync('/proc/sys/net/ipv4/ip_forward', forwarding);
   });
@@ -159,6 +163,14 @@ async function engine(directory, started, screen) {
   }
   screen.text(`Docker: an engine of the demo's own (${socket})`);
   return socket;
+}
+
+/** iptables-save leaves out tables that nobody has used yet, and iptables-restore leaves alone what it is not told of. */
+function wholeFirewall(saved) {
+  const chains = { filter: ['INPUT', 'FORWARD', 'OUTPUT'], nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'] };
+  const unused = Object.entries(chains).filter(([table]) => !saved.includes(`*${table}\n`));
+  const empty = unused.map(([table, names]) => `*${table}\n${names.map((name) => `:${name} ACCEPT [0:0]\n`).join('')}COMMIT\n`);
+  return `${saved}${empty.join('')}`;
 }
 
 async function answers(socket) {
