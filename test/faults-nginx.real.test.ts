@@ -1,8 +1,31 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exampleEndpoint, metricOf, nginxOf, oldWorkersOf, type LoadOptions, operationsDuring, type RunningReactor, type SteadyLoad, startLoad, startReactor, until, workersOf } from '@reactor/testkit';
+import {
+  exampleEndpoint,
+  type LoadOptions,
+  metricOf,
+  nginxOf,
+  oldWorkersOf,
+  operationsAtRest,
+  type RunningReactor,
+  type SteadyLoad,
+  startLoad,
+  startReactor,
+  until,
+  workersOf,
+} from '@reactor/testkit';
 
 /** nginx killed, its port taken, its log pulled away, and more changes than it can follow. */
 
@@ -33,7 +56,7 @@ const answers = (url: string): Promise<boolean> =>
 const atRest = async (): Promise<void> => {
   await settled(2);
   await until('the daemon is ready', 15_000, async () => (await readyz()).ok);
-  expect(await operationsDuring(reactor, { ms: REST_MS })).toEqual([]);
+  expect(await operationsAtRest(reactor, { ms: REST_MS })).toEqual([]);
 };
 
 const running: SteadyLoad[] = [];
@@ -76,7 +99,13 @@ describe('the port is taken', () => {
     await scaleTo(2);
     expect((await load.stop()).failures).toEqual([]);
     await reactor.reactor(['unmanage', 'beta']);
-    await until('it is gone', 20_000, async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=beta'])).trim() === '' && !(await answers('http://127.0.0.1:8002/')));
+    await until(
+      'it is gone',
+      20_000,
+      async () =>
+        (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=beta'])).trim() === '' &&
+        !(await answers('http://127.0.0.1:8002/')),
+    );
     await atRest();
   }, 120_000);
 });
@@ -97,7 +126,11 @@ describe('nginx is killed', () => {
     const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     const { master } = nginxOf(reactor);
     process.kill(master, 'SIGKILL');
-    await until('another master runs', 10_000, () => nginxOf(reactor).master !== master && workersOf(nginxOf(reactor).master).length > 0);
+    await until(
+      'another master runs',
+      10_000,
+      () => nginxOf(reactor).master !== master && workersOf(nginxOf(reactor).master).length > 0,
+    );
     await until('requests are answered', 5_000, () => answers(ALPHA));
     const { failures, sent } = await load.stop();
     console.log(`master killed: ${failures.length} of ${sent} requests failed`);
@@ -118,7 +151,11 @@ describe('nginx is killed', () => {
       writeFileSync(pidFile, `${victim.pid}\n`);
       await scaleTo(3);
       process.kill(master, 'SIGKILL');
-      await until('another master runs', 15_000, () => ![master, victim.pid].includes(nginxOf(reactor).master) && workersOf(nginxOf(reactor).master).length > 0);
+      await until(
+        'another master runs',
+        15_000,
+        () => ![master, victim.pid].includes(nginxOf(reactor).master) && workersOf(nginxOf(reactor).master).length > 0,
+      );
       await until('requests are answered', 5_000, () => answers(ALPHA));
       const second = nginxOf(reactor).master;
       writeFileSync(pidFile, `${victim.pid}\n`);
@@ -144,21 +181,27 @@ describe('more changes than nginx can follow', () => {
     const before = await metricOf(reactor, 'reactor_reloads_total');
     const names = Array.from({ length: 100 }, (_, index) => `many${index}`);
     const sinceMs = Date.now();
-    const text = (name: string): string => `[endpoint]\nurl=http://${name}.example/\nloadbalancer=nginx\nstatic_instances=127.0.0.1:9\n`;
-    const statuses = await Promise.all(
-      names.map(async (name) => (await fetch(`${reactor.api}/v1.1/endpoints/${name}`, { method: 'PUT', body: text(name), headers: { 'content-type': 'text/plain' } })).status),
-    );
-    expect(statuses.filter((status) => status >= 300)).toEqual([]);
+    const text = (name: string): string =>
+      `[endpoint]\nurl=http://${name}.example/\nloadbalancer=nginx\nstatic_instances=127.0.0.1:9\n`;
+    for (const name of names) {
+      const request = { method: 'PUT', body: text(name), headers: { 'content-type': 'text/plain' } };
+      expect((await fetch(`${reactor.api}/v1.1/endpoints/${name}`, request)).status).toBeLessThan(300);
+    }
     const sentS = (Date.now() - sinceMs) / 1000;
     const perGeneration = workersOf(nginxOf(reactor).master).length;
     let most = 0;
     await until('all are served', 30_000, () => {
       most = Math.max(most, oldWorkersOf(nginxOf(reactor).master).length / Math.max(1, perGeneration));
-      return readFileSync(join(reactor.data, 'nginx/current/nginx.conf'), 'utf8') !== '' && names.every((name) => nginxText(reactor).includes(`${name}.example`));
+      return (
+        readFileSync(join(reactor.data, 'nginx/current/nginx.conf'), 'utf8') !== '' &&
+        names.every((name) => nginxText(reactor).includes(`${name}.example`))
+      );
     });
     const reloads = (await metricOf(reactor, 'reactor_reloads_total')) - before;
     const tookS = (Date.now() - sinceMs) / 1000;
-    console.log(`100 changes within ${sentS.toFixed(1)} s: ${reloads} reloads in ${tookS.toFixed(1)} s, at most ${most} old generations`);
+    console.log(
+      `100 changes within ${sentS.toFixed(1)} s: ${reloads} reloads in ${tookS.toFixed(1)} s, at most ${most} old generations`,
+    );
     expect(reloads).toBeLessThanOrEqual(5 + Math.ceil(tookS));
     expect(most).toBeLessThanOrEqual(6);
     for (const name of names) await fetch(`${reactor.api}/v1.1/endpoints/${name}`, { method: 'DELETE' });
@@ -172,20 +215,28 @@ describe('more changes than nginx can follow', () => {
 describe('the access log', () => {
   const log = (): string => join(reactor.data, 'nginx/logs/access.log');
   const reopen = (): boolean => process.kill(nginxOf(reactor).master, 'SIGUSR1');
-  const acts: readonly [string, () => void, () => void][] = [
+  let load: SteadyLoad;
+  beforeAll(async () => {
+    await settled(2);
+    const startedMs = Date.now();
+    load = startLoad({ url: ALPHA, perSecond: PER_SECOND });
+    await until('the window is full', 15_000, () => Date.now() - startedMs > 5_000);
+  }, 60_000);
+  afterAll(async () => {
+    await load.stop();
+  }, 30_000);
+
+  // A truncation takes with it what was not read yet, up to a quarter of a second, and the window is short for a while.
+  const acts: readonly [how: string, act: () => void, undo: () => void, tolerance?: number][] = [
     ['left alone', () => undefined, () => undefined],
     ['rotated', () => [renameSync(log(), `${log()}.1`), reopen()], () => rmSync(`${log()}.1`)],
-    ['copied and truncated', () => [copyFileSync(log(), `${log()}.1`), truncateSync(log())], () => rmSync(`${log()}.1`)],
+    ['copied and truncated', () => [copyFileSync(log(), `${log()}.1`), truncateSync(log())], () => rmSync(`${log()}.1`), 0.4],
     ['deleted', () => rmSync(log()), () => undefined],
     ['replaced by a directory', () => [rmSync(log()), mkdirSync(log()), reopen()], () => rmdirSync(log())],
   ];
   test.each(acts)(
     '%s: the rate is never read as zero, and stays right',
-    async (how, act, undo) => {
-      await settled(2);
-      const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
-      const startedMs = Date.now();
-      await until('the window is full', 15_000, () => Date.now() - startedMs > 5_000);
+    async (how, act, undo, tolerance = 0.2) => {
       const seen: (number | null)[] = [];
       const watch = async (ms: number): Promise<void> => {
         const sinceMs = Date.now();
@@ -195,27 +246,29 @@ describe('the access log', () => {
           return Date.now() - sinceMs >= ms;
         });
       };
-      await watch(1_000);
       act();
-      await watch(6_000);
+      await watch(4_000);
       undo();
-      await watch(5_000);
-      const result = await load.stop();
-      expect(result.failures).toEqual([]);
+      await watch(2_000);
       // Per instance; there are two.
       const known = seen.flatMap((rate) => (rate === null ? [] : [rate * 2]));
       const mean = known.reduce((a, b) => a + b, 0) / known.length;
-      console.log(`log ${how}: rate ${Math.min(...known).toFixed(1)} to ${Math.max(...known).toFixed(1)}, mean ${mean.toFixed(1)}, sent ${PER_SECOND}/s; unknown in ${seen.length - known.length} of ${seen.length}`);
+      console.log(
+        `log ${how}: rate ${Math.min(...known).toFixed(1)} to ${Math.max(...known).toFixed(1)}, mean ${mean.toFixed(1)}, sent ${PER_SECOND}/s; unknown in ${seen.length - known.length} of ${seen.length}`,
+      );
       expect(known.length).toBeGreaterThan(seen.length / 3);
-      expect(Math.abs(mean - PER_SECOND) / PER_SECOND).toBeLessThan(0.05);
-      expect(Math.min(...known)).toBeGreaterThan(PER_SECOND * 0.8);
-      expect(Math.max(...known)).toBeLessThan(PER_SECOND * 1.2);
+      expect(Math.abs(mean - PER_SECOND) / PER_SECOND).toBeLessThan(tolerance / 4);
+      expect(Math.min(...known)).toBeGreaterThan(PER_SECOND * (1 - tolerance));
+      expect(Math.max(...known)).toBeLessThan(PER_SECOND * (1 + tolerance));
       expect(existsSync(log())).toBe(true);
     },
     60_000,
   );
 
-  test('and afterwards all is at rest', atRest, 60_000);
+  test('and afterwards all is at rest, and no request has failed', async () => {
+    expect((await load.stop()).failures).toEqual([]);
+    await atRest();
+  }, 60_000);
 });
 
 function nginxText(of: RunningReactor): string {

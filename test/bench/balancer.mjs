@@ -64,14 +64,23 @@ async function throughput(host, bare, say) {
       peer,
       targets: [{ of: 'ratio', op: '>=', limit: 0.97 }],
     }),
-    figure({ id: 'P11', name: 'the same while the daemon reads the log on the same cores', unit: 'requests/s', ours: median(whole), peer, targets: [] }),
+    figure({
+      id: 'P11',
+      name: 'the same while the daemon reads the log on the same cores',
+      unit: 'requests/s',
+      ours: median(whole),
+      peer,
+      targets: [],
+    }),
   ];
 }
 
 /** Requests per second; fails when one failed. */
 function wrk(url) {
   return new Promise((resolve, reject) => {
-    const child = spawn('wrk', ['-t1', `-c${WRK.connections}`, `-d${WRK.seconds}s`, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('wrk', ['-t1', `-c${WRK.connections}`, `-d${WRK.seconds}s`, url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
     child.stdout.on('data', (part) => {
       text += part;
@@ -153,5 +162,14 @@ function serviceOf(addresses) {
     return { id: `i${index}`, host, port: Number(port), weight: 1 };
   });
   const nginx = { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null };
-  return [{ endpoint: 'changing', url: { scheme: 'http', host: null, port: CHANGES_PORT, path: '/' }, backends, redirect: null, nginx, windowMs: 10_000 }];
+  return [
+    {
+      endpoint: 'changing',
+      url: { scheme: 'http', host: null, port: CHANGES_PORT, path: '/' },
+      backends,
+      redirect: null,
+      nginx,
+      windowMs: 10_000,
+    },
+  ];
 }

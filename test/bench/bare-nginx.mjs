@@ -51,7 +51,8 @@ export async function startBareNginx({ directory, port, backends }) {
     version += 1;
     writeFileSync(file, configurationOf({ directory, port, version, backends: addresses }));
   };
-  const nginx = (...words) => execFileSync('nginx', ['-c', file, '-e', join(directory, 'error.log'), ...words], { env: environment, stdio: 'pipe' });
+  const nginx = (...words) =>
+    execFileSync('nginx', ['-c', file, '-e', join(directory, 'error.log'), ...words], { env: environment, stdio: 'pipe' });
   const answersNew = () => untilAnswers(url, (headers) => headers['x-version'] === String(version));
 
   write(backends);
@@ -74,7 +75,11 @@ export async function startBareNginx({ directory, port, backends }) {
       const before = servingWorkers(master);
       const startedMs = performance.now();
       process.kill(master, 'SIGHUP');
-      for (let workers = before; workers.length === 0 || workers.some((pid) => before.includes(pid)); workers = servingWorkers(master)) {
+      for (
+        let workers = before;
+        workers.length === 0 || workers.some((pid) => before.includes(pid));
+        workers = servingWorkers(master)
+      ) {
         if (performance.now() - startedMs > LIMIT_MS) throw new Error('nginx did not change its workers');
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

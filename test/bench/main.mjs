@@ -40,7 +40,10 @@ report(results());
 function readOptions() {
   const all = [...ON_MACHINE, ...IN_SANDBOX];
   try {
-    const { values, positionals } = parseArgs({ options: { json: { type: 'string' }, readme: { type: 'boolean' } }, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      options: { json: { type: 'string' }, readme: { type: 'boolean' } },
+      allowPositionals: true,
+    });
     const stranger = positionals.find((name) => !all.includes(name));
     if (stranger !== undefined) throw new Error(`no benchmark is called '${stranger}'; expected ${all.join(', ')}`);
     return { names: positionals.length > 0 ? positionals : all, json: values.json ?? null, readme: values.readme ?? false };
@@ -86,7 +89,8 @@ function report(results) {
   const figures = results.flatMap((result) => result.figures ?? []);
   const missing = names.filter((name) => !results.some((result) => result.name === name && result.figures));
   if (figures.length > 0) console.log(`\n${plainTable(figures)}\n\n${machine()}`);
-  if (json !== null) writeFileSync(json, `${JSON.stringify({ machine: machine(), atMs: Date.now(), figures, missing }, null, 2)}\n`);
+  if (json !== null)
+    writeFileSync(json, `${JSON.stringify({ machine: machine(), atMs: Date.now(), figures, missing }, null, 2)}\n`);
   if (readme) rewriteReadme(figures, missing);
   if (missing.length === 0) return;
   console.error(`bench: no figures from ${missing.join(', ')}`);

@@ -90,7 +90,7 @@ function planInput({ cluster, resolve, nowMs, reports }) {
     resolve,
     traffic: trafficByHost(reports),
     random: () => 0.5,
-    newId: () => `new${(ids += 1)}`,
+    newId: () => `new${++ids}`,
   };
 }
 

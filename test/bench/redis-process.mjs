@@ -11,7 +11,11 @@ export async function startRedis() {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'reactor-bench-redis-'));
   const options = { port, bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
-  const server = spawn('redis-server', Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]), { stdio: 'ignore' });
+  const server = spawn(
+    'redis-server',
+    Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]),
+    { stdio: 'ignore' },
+  );
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50, maxRetriesPerRequest: 100 });
   // Until it listens, each attempt is an error that the next one makes good.
   client.on('error', () => {});
@@ -25,7 +29,7 @@ export async function startRedis() {
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  return { url: `redis://127.0.0.1:${port}`, client, requestsRead: () => requestsRead(client, (questions += 1)), stop };
+  return { url: `redis://127.0.0.1:${port}`, client, requestsRead: () => requestsRead(client, ++questions), stop };
 }
 
 /**

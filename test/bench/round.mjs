@@ -29,8 +29,21 @@ export async function measure(say) {
   const remote = await openRedis({ url: redis.url });
   try {
     return [
-      ...(await figuresOf({ say, kind: 'embedded', store: embedded, peer: 'read and latest of all', look: () => readAll(embedded) })),
-      ...(await figuresOf({ say, kind: 'Redis', store: remote, peer: 'HGETALL of all', look: () => hashesOf(redis.client), requests: redis.requestsRead })),
+      ...(await figuresOf({
+        say,
+        kind: 'embedded',
+        store: embedded,
+        peer: 'read and latest of all',
+        look: () => readAll(embedded),
+      })),
+      ...(await figuresOf({
+        say,
+        kind: 'Redis',
+        store: remote,
+        peer: 'HGETALL of all',
+        look: () => hashesOf(redis.client),
+        requests: redis.requestsRead,
+      })),
     ];
   } finally {
     await embedded.close();
@@ -48,7 +61,15 @@ async function figuresOf({ say, kind, store, peer, look, requests }) {
   const clock = { now: () => startMs + rounds * 100, sleep: async () => {} };
   const leadership = await fill(store, startMs);
   await publish(store, startMs, 0);
-  const run = createRound({ store, clock, meter: NO_METER, log: say, resolve: createResolver(), random: () => 0.5, newId: newIds() });
+  const run = createRound({
+    store,
+    clock,
+    meter: NO_METER,
+    log: say,
+    resolve: createResolver(),
+    random: () => 0.5,
+    newId: newIds(),
+  });
   const round = async () => {
     rounds += 1;
     return run(leadership);
@@ -60,7 +81,11 @@ async function figuresOf({ say, kind, store, peer, look, requests }) {
   const before = await requests?.();
   await expectResult(round, 'idle');
   const trips = requests ? (await requests()) - before : 0;
-  const idle = await alternate(PAIRS, () => timed(() => expectResult(round, 'idle')), () => timed(look));
+  const idle = await alternate(
+    PAIRS,
+    () => timed(() => expectResult(round, 'idle')),
+    () => timed(look),
+  );
   const busy = await alternate(
     BUSY_PAIRS,
     async (pair) => {
@@ -89,7 +114,14 @@ async function figuresOf({ say, kind, store, peer, look, requests }) {
 
 function roundTrips(trips) {
   const targets = [{ of: 'ours', op: '<=', limit: 3 }];
-  return figure({ id: 'P5', name: 'round with nothing to do, Redis', unit: 'round trips', ours: trips, peer: { name: 'one read', value: 1 }, targets });
+  return figure({
+    id: 'P5',
+    name: 'round with nothing to do, Redis',
+    unit: 'round trips',
+    ours: trips,
+    peer: { name: 'one read', value: 1 },
+    targets,
+  });
 }
 
 async function expectResult(round, wanted) {
@@ -135,7 +167,7 @@ async function hashesOf(client) {
 
 function newIds() {
   let ids = 0;
-  return () => `new${String((ids += 1)).padStart(7, '0')}`;
+  return () => `new${String(++ids).padStart(7, '0')}`;
 }
 
 const NO_METER = { add: () => {}, set: () => {}, observe: () => {} };

@@ -24,7 +24,8 @@ export async function measure(say) {
     const peer = await bareReloads(host, backends);
     say(`${EVENTS} scale events under load`);
     const ours = await scaleEvents(host);
-    for (const [kind, { failures }] of Object.entries(ours)) if (failures.length > 0) say(`${kind}: ${[...new Set(failures)].join(', ')}`);
+    tellFailures(say, 'bare', peer);
+    tellFailures(say, 'ours', ours);
     const lost = ({ sent, ok }) => ((sent - ok) / sent) * 100;
     const name = `lost in ${EVENTS} scale events at ${PER_SECOND} requests/s`;
     return [
@@ -47,6 +48,12 @@ export async function measure(say) {
     ];
   } finally {
     await host.stop();
+  }
+}
+
+function tellFailures(say, whose, loads) {
+  for (const [kind, { sent, ok, failures }] of Object.entries(loads)) {
+    if (failures.length > 0) say(`${whose}, ${kind}: ${sent - ok} of ${sent}: ${[...new Set(failures)].join(', ')}`);
   }
 }
 

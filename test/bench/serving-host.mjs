@@ -16,7 +16,10 @@ export async function startHost() {
   const counts = async (name) => (await client.state(name)).instances;
   const total = async (name) => Object.values(await counts(name)).reduce((sum, count) => sum + count, 0);
   const set = (name, values) =>
-    Object.entries(values).reduce((before, [key, value]) => before.then(() => client.setValue(name, 'scaling', key, String(value))), Promise.resolve());
+    Object.entries(values).reduce(
+      (before, [key, value]) => before.then(() => client.setValue(name, 'scaling', key, String(value))),
+      Promise.resolve(),
+    );
 
   return {
     ...place,
@@ -46,14 +49,17 @@ image=${WEB_IMAGE}
     },
     /** Keys of the section [scaling], one after the other. */
     set,
-    untilReady: (name, count) => until(`${count} instances of ${name} are ready`, READY_LIMIT_MS, async () => (await counts(name)).ready === count),
+    untilReady: (name, count) =>
+      until(`${count} instances of ${name} are ready`, READY_LIMIT_MS, async () => (await counts(name)).ready === count),
     /** Nothing drains or stops any more. */
-    untilOnly: (name, count) => until(`${count} instances of ${name} are left`, GONE_LIMIT_MS, async () => (await total(name)) === count),
+    untilOnly: (name, count) =>
+      until(`${count} instances of ${name} are left`, GONE_LIMIT_MS, async () => (await total(name)) === count),
     /** When the first decision to change the count since `sinceMs` was made, milliseconds since the epoch. */
     async decidedMs(name, sinceMs) {
       const rows = await client.log(name);
       const row = rows.find(([seconds, , , , event]) => event === 'SCALE_UPDATE' && seconds * 1000 >= sinceMs);
-      if (row === undefined) throw new Error(`${name} has no decision since ${sinceMs} in its log: ${JSON.stringify(rows.slice(-8))}`);
+      if (row === undefined)
+        throw new Error(`${name} has no decision since ${sinceMs} in its log: ${JSON.stringify(rows.slice(-8))}`);
       return row[0] * 1000;
     },
     stop: () => reactor.stop(),

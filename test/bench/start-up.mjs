@@ -14,7 +14,14 @@ export async function measure(say) {
   const version = await alternate(PAIRS, () => timed(() => run([CLI, 'version'])), bare);
   const help = await alternate(PAIRS / 2, () => timed(() => run([CLI, 'help'])), bare);
   const figureOf = (name, samples, targets) =>
-    figure({ id: 'P8', name, unit: 'ms', ours: median(samples.ours), peer: { name: 'node -e 0', value: median(samples.peer) }, targets });
+    figure({
+      id: 'P8',
+      name,
+      unit: 'ms',
+      ours: median(samples.ours),
+      peer: { name: 'node -e 0', value: median(samples.peer) },
+      targets,
+    });
   return [
     figureOf('reactor version, whole process', version, [{ of: 'ratio', op: '<=', limit: 2 }]),
     figureOf('reactor help, whole process', help, []),

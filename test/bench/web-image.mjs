@@ -35,7 +35,9 @@ http {
 export function makeWebImage(socket) {
   const root = mkdtempSync(join(tmpdir(), 'reactor-bench-image-'));
   try {
-    const program = execFileSync('sh', ['-c', 'readlink -f "$(PATH=$PATH:/usr/sbin:/sbin command -v nginx)"'], { encoding: 'utf8' }).trim();
+    const program = execFileSync('sh', ['-c', 'readlink -f "$(PATH=$PATH:/usr/sbin:/sbin command -v nginx)"'], {
+      encoding: 'utf8',
+    }).trim();
     const libraries = execFileSync('ldd', [program], { encoding: 'utf8' }).match(/\/[^ )\n]+/g) ?? [];
     const put = (from, to) => {
       mkdirSync(join(root, dirname(to)), { recursive: true });
@@ -49,8 +51,13 @@ export function makeWebImage(socket) {
     writeFileSync(join(root, 'nginx.conf'), CONFIGURATION);
     execFileSync('chmod', ['777', join(root, 'tmp')]);
     const archive = spawnSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 256 * 1024 * 1024 });
-    const changes = ['CMD ["/nginx", "-e", "stderr", "-c", "/nginx.conf"]', `EXPOSE ${WEB_PORT}`, 'USER 65534'].flatMap((change) => ['--change', change]);
-    execFileSync('docker', ['-H', `unix://${socket}`, 'import', ...changes, '-', WEB_IMAGE], { input: archive.stdout, stdio: ['pipe', 'ignore', 'inherit'] });
+    const changes = ['CMD ["/nginx", "-e", "stderr", "-c", "/nginx.conf"]', `EXPOSE ${WEB_PORT}`, 'USER 65534'].flatMap(
+      (change) => ['--change', change],
+    );
+    execFileSync('docker', ['-H', `unix://${socket}`, 'import', ...changes, '-', WEB_IMAGE], {
+      input: archive.stdout,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -36,7 +36,8 @@ export function createErrorTeller(options: {
         return replyOf(ERRORS[error.code].status, error.code, describeError(error), error.details);
       seenDownMs ??= options.now();
       const sinceMs = Math.min(seenDownMs, options.downSinceMs() ?? seenDownMs);
-      const message = `state store unreachable since ${clockTime(sinceMs)}; traffic unaffected`;
+      // With the reason: a full disk is the operator's to free, a server that is away only to wait for.
+      const message = `state store unreachable since ${clockTime(sinceMs)}; traffic unaffected: ${describeError(error)}`;
       return replyOf(503, error.code, message, { sinceMs, retryAfterSeconds: RETRY_SECONDS });
     },
   };

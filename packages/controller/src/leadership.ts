@@ -7,7 +7,8 @@ import { type Clock, KEYS, type LeaderRecord, type Lease, ReactorError, type Sta
  * 1. The leader's key lives under a lease; every commit of a round expects that key at the revision of its taking, so the
  *    commits of a deposed leader are refused by the store itself, whatever its clock says.
  * 2. The epoch grows with every taking, and is part of every record written.
- * 3. A leader that could not renew for `RENEW_DEADLINE_MS` stops by itself, before its lease can have ended.
+ * 3. A leader that could not renew for `RENEW_DEADLINE_MS` ends its term by itself, before its lease can have ended; what it
+ *    does next is in another term, with another epoch.
  */
 export interface Leadership {
   readonly epoch: number;
@@ -77,7 +78,12 @@ export function createCandidate(options: {
   };
 
   const lead = async (): Promise<Leadership | null> => {
-    if (term) term = await renew(term);
+    if (term) {
+      const held = term;
+      term = await renew(held);
+      // Given back, for a keep whose answer was lost may have prolonged it: nobody could lead until it ends.
+      if (term === null) await held.lease.release();
+    }
     term ??= await take();
     return term;
   };

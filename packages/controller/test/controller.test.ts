@@ -82,14 +82,16 @@ describe('leadership', () => {
     }
   });
 
-  test('a leader that could not renew in time gives up before its lease ends', async () => {
+  test('a leader that could not renew in time ends its term before its lease does, and gives it back at once', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
     const candidate = createCandidate({ store, host: 'vm1', clock });
-    await candidate.lead();
+    const former = (await candidate.lead())!;
     clock.pass(10_001);
-    // Its key is still there, so it cannot take a new term either.
-    expect(await candidate.lead()).toBeNull();
+    const next = (await candidate.lead())!;
+    expect(next.epoch).toBe(2);
+    // What was under way in the former term is refused.
+    expect(next.revision).not.toBe(former.revision);
   });
 
   test('resigning lets another lead at once', async () => {

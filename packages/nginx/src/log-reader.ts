@@ -102,9 +102,16 @@ export class LogReader {
   async #read(nowMs: number): Promise<void> {
     await this.#follow(nowMs);
     for (const finishing of [...this.#finishing]) await this.#finish(finishing, nowMs);
-    if (this.#current !== null && (await this.#current.drain(this.#options.lines, nowMs)) === 'truncated') {
-      this.completeSinceMs = nowMs;
-    }
+    if (this.#current !== null && (await this.#current.drain(this.#options.lines, nowMs)) === 'truncated') this.#lost(nowMs);
+  }
+
+  /**
+   * Lines written since the last reading may be lost. What was read stays counted, in whole seconds: from the moment itself
+   * on, a rate would be the requests of a whole second over a part of it.
+   */
+  #lost(nowMs: number): void {
+    const second = Math.floor(nowMs / 1_000) * 1_000;
+    this.completeSinceMs = Math.max(this.completeSinceMs, second - 1_000);
   }
 
   /** Notices that the path names another file. */
@@ -136,7 +143,7 @@ export class LogReader {
     // Asked before reading: once nobody has it open, what is read next is all there will ever be.
     const held = this.#options.isOpenInNginx(file.inode);
     const outcome = await file.drain(this.#options.lines, nowMs);
-    if (outcome === 'truncated') this.completeSinceMs = nowMs;
+    if (outcome === 'truncated') this.#lost(nowMs);
     if (outcome !== 'quiet') finishing.quietSinceMs = nowMs;
     const over = held === null ? nowMs - finishing.quietSinceMs >= QUIET_LIMIT_MS : !held;
     if (!over || file.lagBytes > 0) return;

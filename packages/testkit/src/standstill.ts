@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningReactor } from './running-reactor.js';
+import { until } from './until.js';
 
 /**
  * What a reactor does while there is nothing to do, seen from outside: Docker's own event stream, the processes of nginx,
@@ -112,4 +113,21 @@ export async function metricOf(reactor: RunningReactor, name: string, labels: Re
     if (match?.[1] === name && labels.test(match[2] ?? '')) sum += Number(match[3]);
   }
   return sum;
+}
+
+/** A few rounds, in which what a fault left behind is put right. */
+const CONVERGE_MS = 15_000;
+const CALM_MS = 1_000;
+
+/** Waits until nothing is done for a moment; then the operations seen in `ms`, which must be none. */
+export async function operationsAtRest(
+  reactor: RunningReactor,
+  options: Omit<StandstillOptions, 'meanwhile'>,
+): Promise<readonly string[]> {
+  await until('nothing is done for a second', CONVERGE_MS, async () => {
+    const seen = await operationsDuring(reactor, { ...options, ms: CALM_MS });
+    if (seen.length > 0) throw new Error(seen.join('; '));
+    return true;
+  });
+  return operationsDuring(reactor, options);
 }

@@ -1,0 +1,34 @@
+import { KEYS } from '@reactor/core';
+import { createFakeEngine, createFakeStore } from '@reactor/testkit';
+import { createAdvertisement, HOST_LEASE_MS } from '../src/advertisement.js';
+
+/** Sleeping passes the time that was slept. */
+function fastClock() {
+  let nowMs = 1_700_000_000_000;
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { now: () => nowMs, sleep: async (ms: number) => pass(ms), pass };
+}
+
+test('a Docker that hangs does not cost the host its lease, and is asked once', async () => {
+  const clock = fastClock();
+  const store = createFakeStore({ now: clock.now });
+  const engine = createFakeEngine();
+  let asked = 0;
+  let hangs = false;
+  const facts = async () => {
+    asked += 1;
+    return hangs ? new Promise<never>(() => undefined) : engine.facts();
+  };
+  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', slots: 1000, overcommit: 0, labels: {}, version: '1' };
+  const advertisement = createAdvertisement({ ...host, store, clock, engine: { ...engine, facts } });
+  await advertisement.round();
+  hangs = true;
+  for (let elapsedMs = 0; elapsedMs < 4 * HOST_LEASE_MS; elapsedMs += 2_000) {
+    clock.pass(1_000);
+    await advertisement.round();
+    expect([...(await store.read(KEYS.host('vm1'))).entries.keys()]).toEqual([KEYS.host('vm1')]);
+  }
+  expect(asked).toBe(2);
+});
