@@ -35,6 +35,12 @@ describe('creating', () => {
     expect(await running.endpoint('pyex')).toEqual(before);
   });
 
+  test('a hundred endpoints given their URLs at the same moment are all there', async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `e${index}`);
+    await Promise.all(names.map((name, index) => running.client.createEndpoint(name, pyexAt(`http://:${9000 + index}`))));
+    expect(await running.client.endpoints()).toHaveLength(100);
+  });
+
   test('INI, a JSON object and a JSON string that holds INI store the same document', async () => {
     await running.ask('PUT', '/v1.1/endpoints/a', { headers: INI, body: PYEX });
     const document = (await running.endpoint('a'))?.document;
