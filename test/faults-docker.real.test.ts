@@ -310,7 +310,7 @@ describe('containers that fail', () => {
       // One of its max_instances, and one on its way out.
       expect((await containers(`label=reactor.endpoint=${name}`)).length).toBeLessThanOrEqual(2);
     }
-    expect(load.alpha.result().latencyMs(0.9)).toBeLessThan(usual * 3 + 30);
+    expect(load.alpha.result().latencyMs(0.9)).toBeLessThan(usual * 4 + 250);
     await load.stop();
     console.log(
       JSON.stringify({

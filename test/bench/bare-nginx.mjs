@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { untilAnswers } from './bare-docker.mjs';
 
 /** An nginx as somebody who knows it would write it by hand for two backends: no log, nothing that is not needed. */
@@ -51,12 +52,13 @@ export async function startBareNginx({ directory, port, backends }) {
     version += 1;
     writeFileSync(file, configurationOf({ directory, port, version, backends: addresses }));
   };
+  // Never waited for in place: clients of the same process would be held still, with connections open and nothing sent.
   const nginx = (...words) =>
-    execFileSync('nginx', ['-c', file, '-e', join(directory, 'error.log'), ...words], { env: environment, stdio: 'pipe' });
+    promisify(execFile)('nginx', ['-c', file, '-e', join(directory, 'error.log'), ...words], { env: environment });
   const answersNew = () => untilAnswers(url, (headers) => headers['x-version'] === String(version));
 
   write(backends);
-  nginx();
+  await nginx();
   const master = Number(readFileSync(join(directory, 'nginx.pid'), 'latin1'));
   await answersNew();
   return {
@@ -65,7 +67,7 @@ export async function startBareNginx({ directory, port, backends }) {
     async reload(addresses) {
       write(addresses);
       const startedMs = performance.now();
-      nginx('-s', 'reload');
+      await nginx('-s', 'reload');
       await answersNew();
       return performance.now() - startedMs;
     },
