@@ -39,17 +39,17 @@ export async function measure(say) {
 async function throughput(host, bare, say) {
   const ours = `http://127.0.0.1:${PORT}/`;
   say(`wrk, ${ROUNDS} x ${WRK.seconds} s each`);
-  await wrk(ours);
-  await wrk(bare.url);
+  await wrk(ours, say);
+  await wrk(bare.url, say);
   const whole = [];
   const still = [];
   const byHand = [];
   for (let round = 0; round < ROUNDS; round++) {
-    whole.push(await wrk(ours));
-    byHand.push(await wrk(bare.url));
+    whole.push(await wrk(ours, say));
+    byHand.push(await wrk(bare.url, say));
     process.kill(host.reactor.pid(), 'SIGSTOP');
     try {
-      still.push(await wrk(ours));
+      still.push(await wrk(ours, say));
     } finally {
       process.kill(host.reactor.pid(), 'SIGCONT');
     }
@@ -75,8 +75,8 @@ async function throughput(host, bare, say) {
   ];
 }
 
-/** Requests per second; fails when one failed. */
-function wrk(url) {
+/** Requests per second; failed ones are told. */
+function wrk(url, say) {
   return new Promise((resolve, reject) => {
     const child = spawn('wrk', ['-t1', `-c${WRK.connections}`, `-d${WRK.seconds}s`, url], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -89,8 +89,9 @@ function wrk(url) {
     child.once('close', () => {
       const rate = Number(/^Requests\/sec:\s+([\d.]+)/m.exec(text)?.[1]);
       const problem = /^.*(?:Non-2xx|Socket errors).*$/m.exec(text)?.[0];
-      if (rate > 0 && problem === undefined) resolve(rate);
-      else reject(new Error(`wrk ${url}: ${problem?.trim() ?? text}`));
+      if (problem !== undefined) say(`wrk ${url}: ${problem.trim()}`);
+      if (rate > 0) resolve(rate);
+      else reject(new Error(`wrk ${url}: ${text}`));
     });
   });
 }

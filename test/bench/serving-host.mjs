@@ -25,7 +25,7 @@ export async function startHost() {
     ...place,
     reactor,
     client,
-    /** Deploys an endpoint on `port` and waits until its first instances are ready. */
+    /** Deploys an endpoint on `port` and waits until its first instances answer. */
     async deploy(name, { port, min = 1, max = min, scaling = '' }) {
       await client.manageEndpoint(
         name,
@@ -45,7 +45,13 @@ image=${WEB_IMAGE}
       );
       await client.act(name, 'start');
       await this.untilReady(name, min);
-      await until(`${name} answers`, READY_LIMIT_MS, async () => (await fetch(`http://127.0.0.1:${port}/`)).ok);
+      // Ready is not yet served: the load balancer may still be taking the last ones up.
+      const answered = new Set();
+      await until(`${min} instances of ${name} answer`, READY_LIMIT_MS, async () => {
+        const { ok, headers } = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
+        if (ok) answered.add(headers.get('x-instance'));
+        return answered.size === min;
+      });
     },
     /** Keys of the section [scaling], one after the other. */
     set,

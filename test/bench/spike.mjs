@@ -112,6 +112,7 @@ async function steps(host, say) {
   const { name, port, pairs, fivePairs, perSecond } = STEPS;
   await host.deploy(name, { port, max: 1, scaling: 'scale_down_delay=1' });
   const stream = startStream(`http://127.0.0.1:${port}/`, perSecond);
+  await stream.newcomer(new Set(), 1, LIMIT_MS);
   /** Times of the decision and of the `count`th new instance's first answer, in milliseconds since the command. */
   const grow = async (count) => {
     await host.set(name, { max_instances: FIVE });
