@@ -1,13 +1,5 @@
 import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
-import {
-  type ConfigDocument,
-  type EndpointConfig,
-  type EndpointState,
-  type Json,
-  ReactorError,
-  TOPICS,
-  type TrafficReport,
-} from '@reactor/core';
+import { type ConfigDocument, type EndpointState, type Json, ReactorError, TOPICS, type TrafficReport } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { instanceLists, instanceRows, metricsOf, newestDecision, rowOf, servingAddresses, statusOf } from './endpoint-views.js';
 import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
@@ -16,6 +8,7 @@ import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
 import { BOTH, type Body, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { maskSecrets, unmaskSecrets } from './secrets.js';
+import { usableConfig } from './usable-config.js';
 
 /** Endpoints: their configuration, their state and what is known of them. */
 export const ENDPOINT_ROUTES: readonly Route[] = [
@@ -165,17 +158,8 @@ async function postState(request: RouteRequest, context: ApiContext): Promise<Re
 async function showState(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const decision = newestDecision(cluster, name, await context.store.latest(TOPICS.decision(name)), TOPICS.decision(name));
-  return json(statusOf(cluster, endpoint, usableConfig(endpoint.value.document), decision), endpoint.revision);
-}
-
-/** Null when the stored configuration is not one this version accepts: what is known besides is shown all the same. */
-function usableConfig(document: ConfigDocument): EndpointConfig | null {
-  try {
-    return resolveEndpoint(document).config;
-  } catch (error) {
-    if (error instanceof ReactorError) return null;
-    throw error;
-  }
+  const config = usableConfig(endpoint.value.document);
+  return json(statusOf(cluster, endpoint, { config, decision, nowMs: context.now() }), endpoint.revision);
 }
 
 async function showIps(request: RouteRequest, context: ApiContext): Promise<Reply> {

@@ -1,5 +1,6 @@
 import {
   type At,
+  activeHold,
   type Cluster,
   type DecisionReport,
   type EndpointConfig,
@@ -41,7 +42,14 @@ export function servingAddresses(cluster: Cluster, endpoint: string): readonly s
     .filter((address) => address !== null);
 }
 
-export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, config: EndpointConfig | null, decision: Json): object {
+export interface StatusFacts {
+  /** Null when the stored one cannot be used. */
+  readonly config: EndpointConfig | null;
+  readonly decision: Json;
+  readonly nowMs: number;
+}
+
+export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, { config, decision, nowMs }: StatusFacts): object {
   const { name, state } = endpoint.value;
   const counts = new Map(WORDS.map((word) => [word, 0]));
   for (const view of instancesOf(cluster, name)) {
@@ -58,6 +66,7 @@ export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, config:
     active: [...servingAddresses(cluster, name), ...fixed],
     manager: cluster.leader?.value.host ?? null,
     target: targetOf(decision),
+    hold: activeHold(endpoint.value.hold, nowMs),
     instances: Object.fromEntries(counts),
     setAside: Object.fromEntries(setAside),
   };

@@ -37,6 +37,8 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['POST', '/v1.1/endpoints/:endpoint/state', ACTION],
   ['PUT', '/v1.0/endpoints/:endpoint/state', ACTION],
   ['PUT', '/v1.1/endpoints/:endpoint/state', ACTION],
+  ['PUT', '/v1.1/endpoints/:endpoint/hold', '{"count":3,"forMs":null}'],
+  ['DELETE', '/v1.1/endpoints/:endpoint/hold'],
   ['GET', '/v1.0/endpoints/:endpoint/ips'],
   ['GET', '/v1.1/endpoints/:endpoint/ips'],
   ['GET', '/v1.0/endpoints/:endpoint/metrics'],

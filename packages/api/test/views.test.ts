@@ -79,6 +79,7 @@ describe('the state of an endpoint', () => {
       active: ['10.0.0.1:20000', '10.9.9.9:81'],
       manager: 'host-a',
       target: null,
+      hold: null,
       instances: { starting: 1, ready: 1, unhealthy: 1, dead: 0, unknown: 1, draining: 1, errored: 1, stopping: 1 },
       setAside: {},
     });

@@ -113,6 +113,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await running()).stop,
   },
   {
+    name: 'scale',
+    group: 'run',
+    args: ['ENDPOINT=COUNT'],
+    about: 'hold a count, whatever the rules say; =auto hands it back to them',
+    more: [
+      'The count may lie below min_instances (0 drains everything) but max_instances caps it; ramp_limit sets the pace.',
+      '--for ends the hold by itself; without it the hold lasts until `reactor scale ENDPOINT=auto`. It is kept through stop',
+      'and start. `reactor explain` and `reactor state` show it. Example: reactor scale pyex=3 --for 30m',
+    ],
+    load: async () => (await import('./verbs/scale-verb.js')).scale,
+  },
+  {
     name: 'state',
     group: 'run',
     args: ['ENDPOINT'],

@@ -111,6 +111,18 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       answers: { [`POST ${EP}/state`]: {} },
       sent: [`POST ${EP}/state {"action":"${action}"}`],
     })),
+    {
+      argv: ['scale', 'pyex=3', '--for', '30m'],
+      answers: { [`PUT ${EP}/hold`]: { body: { hold: { count: 3, untilMs: 1 }, ...WRITTEN } } },
+      sent: [`PUT ${EP}/hold {"count":3,"forMs":1800000}`],
+    },
+    {
+      argv: ['scale', 'pyex=9'],
+      answers: { [`PUT ${EP}/hold`]: { body: { warnings: ['max_instances caps it at 5'], revision: 8 } } },
+      stderr: 'reactor: warning: max_instances caps it at 5\n',
+      sent: [`PUT ${EP}/hold {"count":9,"forMs":null}`],
+    },
+    { argv: ['scale', 'pyex=auto'], answers: { [`DELETE ${EP}/hold`]: { body: WRITTEN } } },
     { argv: ['ips', 'pyex'], answers: { [`GET ${EP}/ips`]: { body: ['10.0.0.1', '10.0.0.2'] } }, stdout: '10.0.0.1\n10.0.0.2\n' },
     {
       argv: ['instances', 'pyex'],
@@ -392,5 +404,20 @@ describe('without a daemon', () => {
 
   test('version --json is JSON', async () => {
     expect(JSON.parse((await typed(['version', '--json'])).stdout)).toEqual({ version: VERSION, api: API_VERSION });
+  });
+});
+
+describe('scale refuses before it asks', () => {
+  test.each([
+    [['scale', 'pyex'], "reactor: expected ENDPOINT=COUNT or ENDPOINT=auto, such as pyex=3, not 'pyex'\n"],
+    [['scale', 'pyex=-1'], "reactor: expected ENDPOINT=COUNT or ENDPOINT=auto, such as pyex=3, not 'pyex=-1'\n"],
+    [['scale', 'pyex=3', '--for', 'ever'], "reactor: --for: 'ever' is not a duration; write seconds, or 300ms, 30s, 2m, 1h\n"],
+    [['scale', 'pyex=3', '--for', '0'], 'reactor: --for: must be > 0\n'],
+    [['scale', 'pyex=auto', '--for', '5m'], 'reactor: --for says how long a count is held; auto holds none\n'],
+    [['list', '--for', '5m'], 'reactor: --for is an option of scale, not of list\n'],
+  ])('%j', async (argv, stderr) => {
+    daemon = await fixedDaemon({});
+    expect(await typed(argv, { env: { REACTOR_API: daemon.api } })).toEqual({ status: 2, stdout: '', stderr });
+    expect(daemon.requests).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import type {
   ClusterInfo,
   EndpointRow,
   EndpointStatus,
+  HoldWritten,
   HostRow,
   InstanceLists,
   InstanceRow,
@@ -68,6 +69,8 @@ export interface Client {
 
   state(name: string): Promise<EndpointStatus>;
   act(name: string, action: Action): Promise<void>;
+  /** Holds the count for `forMs`, null for no end; a null count hands it back to the rules. */
+  hold(name: string, count: number | null, forMs: number | null): Promise<HoldWritten>;
   ips(name: string): Promise<readonly string[]>;
   instances(name: string): Promise<InstanceLists>;
   instancesDetail(name: string): Promise<readonly InstanceRow[]>;
@@ -163,11 +166,26 @@ function endpointCalls(
 function stateCalls(
   target: Target,
 ): Calls<
-  'state' | 'act' | 'ips' | 'instances' | 'instancesDetail' | 'metrics' | 'log' | 'follow' | 'post' | 'decision' | 'evaluate'
+  | 'state'
+  | 'act'
+  | 'hold'
+  | 'ips'
+  | 'instances'
+  | 'instancesDetail'
+  | 'metrics'
+  | 'log'
+  | 'follow'
+  | 'post'
+  | 'decision'
+  | 'evaluate'
 > {
   return {
     state: (name) => get(target, pathOf(name, 'state')),
     act: (name, action) => send(target, 'POST', pathOf(name, 'state'), { action }),
+    hold: (name, count, forMs) =>
+      count === null
+        ? answerOf(target, { method: 'DELETE', path: pathOf(name, 'hold') })
+        : send(target, 'PUT', pathOf(name, 'hold'), { count, forMs }),
     ips: (name) => get(target, pathOf(name, 'ips')),
     instances: (name) => get(target, pathOf(name, 'instances')),
     instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),

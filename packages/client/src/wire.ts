@@ -1,4 +1,4 @@
-import type { ConfigDocument, EndpointState, HostRecord, InstancePhase, Json, LogLevel } from '@reactor/core';
+import type { ConfigDocument, EndpointState, Hold, HostRecord, InstancePhase, Json, LogLevel } from '@reactor/core';
 
 /** What travels between the API and its clients. Times are wall-clock milliseconds unless a name says otherwise. */
 
@@ -23,6 +23,10 @@ export interface Written {
   readonly revision: number;
 }
 
+export interface HoldWritten extends Written {
+  readonly hold: Hold | null;
+}
+
 export interface EndpointRow {
   readonly name: string;
   readonly state: EndpointState;
@@ -43,6 +47,8 @@ export interface EndpointStatus {
   /** The host whose daemon leads; null while none does. */
   readonly manager: string | null;
   readonly target: number | null;
+  /** The count the operator holds it at; null while its rules decide. */
+  readonly hold: Hold | null;
   /** Count per state word: starting, ready, unhealthy, dead, unknown, draining, errored, stopping. */
   readonly instances: Readonly<Record<string, number>>;
   /** Why its configuration is not served, by host; empty when all is well. */

@@ -7,6 +7,7 @@ export * from './decision-record.js';
 export * from './errors.js';
 export * from './evaluate-json.js';
 export * from './evaluation.js';
+export * from './hold.js';
 export * from './keys.js';
 export * from './ledger.js';
 export * from './lifecycle.js';

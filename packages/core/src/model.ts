@@ -126,6 +126,13 @@ export interface EndpointConfig {
 /** REMOVED is a tombstone: absence never means deletion, so a removed endpoint stays until nothing of it runs. */
 export type EndpointState = 'RUNNING' | 'STOPPED' | 'PAUSED' | 'REMOVED';
 
+/** A count the operator asked for; while it lasts the rules do not decide. */
+export interface Hold {
+  readonly count: number;
+  /** Null holds until it is handed back. */
+  readonly untilMs: number | null;
+}
+
 /** Written by the API under `endpoints/<name>`. */
 export interface EndpointRecord {
   readonly name: string;
@@ -134,6 +141,8 @@ export interface EndpointRecord {
   readonly document: ConfigDocument;
   readonly state: EndpointState;
   readonly changedAtMs: number;
+  /** Absent when nothing is held; one that has run out means nothing any more. */
+  readonly hold?: Hold;
 }
 
 export type InstancePhase = 'run' | 'drain' | 'remove';

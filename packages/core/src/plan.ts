@@ -102,6 +102,7 @@ function planEndpoint(
     stable: measure(reports, name, { ...window, windowMs }),
     burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
     history: known?.targets ?? NO_HISTORY,
+    ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
   });
 
   const outcome = stepsFor({

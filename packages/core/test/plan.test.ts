@@ -243,6 +243,59 @@ describe('changes by the operator', () => {
   });
 });
 
+describe('a count held by the operator', () => {
+  const config = anEndpointConfig({ scaling: { minInstances: 1, maxInstances: 8, rampLimit: 2 } });
+
+  test('is reached at the pace of the ramp and kept, whatever the load', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 4, untilMs: null } });
+    world.run(1);
+    expect(running(world)).toBe(3);
+    world.load('web', 100);
+    world.run(60);
+    expect(running(world)).toBe(4);
+    world.load('web', 0);
+    world.run(60);
+    expect(running(world)).toBe(4);
+  });
+
+  test('runs out by itself, and then nothing shrinks before a whole scale-down delay', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 4, untilMs: world.nowMs() + 60_000 } });
+    world.run(60);
+    expect(running(world)).toBe(4);
+    world.run(25);
+    expect(running(world)).toBe(4);
+    world.run(10);
+    expect(running(world)).toBe(1);
+  });
+
+  test('handed back while load needs more, the rules take over at once', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 1, untilMs: null } });
+    world.load('web', 33);
+    world.run(20);
+    expect(running(world)).toBe(1);
+    world.set('web', { hold: null });
+    world.run(5);
+    expect(running(world)).toBe(8);
+  });
+
+  test('of 0 drains everything', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 0, untilMs: null } });
+    world.run(2);
+    expect(running(world)).toBe(0);
+  });
+
+  test('needs no write while it is kept', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 3, untilMs: null } });
+    world.run(30);
+    for (const made of world.run(20)) expect(made.endpoints.map((e) => [e.instances, e.history])).toEqual([[[], null]]);
+  });
+});
+
 describe('rest', () => {
   test('a settled endpoint has nothing to write, round after round', () => {
     const world = started();

@@ -3,6 +3,7 @@ import {
   type EndpointConfig,
   type EndpointRecord,
   type EndpointTraffic,
+  type Hold,
   type HostRecord,
   type InstanceRecord,
   type InstanceReport,
@@ -29,7 +30,13 @@ export interface World {
   run(seconds: number): readonly Plan[];
   set(
     endpoint: string,
-    change: { readonly config?: EndpointConfig; readonly hash?: string; readonly state?: EndpointRecord['state'] },
+    change: {
+      readonly config?: EndpointConfig;
+      readonly hash?: string;
+      readonly state?: EndpointRecord['state'];
+      /** Null hands the count back to the rules. */
+      readonly hold?: Hold | null;
+    },
   ): void;
   /** Open connections to an instance, which keep it from being removed. */
   hold(instance: string, connections: number): void;
@@ -160,12 +167,14 @@ export function createWorld(options: WorldOptions): World {
     const current = configs.get(name) ?? { config: options.endpoints[name]!, hash: 'hash-1' };
     configs.set(name, { config: change.config ?? current.config, hash: change.hash ?? current.hash });
     const before = entries.get(KEYS.endpoint(name))?.value as unknown as EndpointRecord | undefined;
+    const hold = change.hold === undefined ? before?.hold : (change.hold ?? undefined);
     const record: EndpointRecord = {
       name,
       uid: before?.uid ?? `uid-${name}`,
       document: {},
       state: change.state ?? before?.state ?? 'RUNNING',
       changedAtMs: nowMs,
+      ...(hold === undefined ? {} : { hold }),
     };
     commit([[KEYS.endpoint(name), record]]);
   };
