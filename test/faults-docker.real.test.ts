@@ -32,8 +32,12 @@ let decoy: string;
 const dockerd = (): number => Number(readFileSync(sandbox().dockerPid, 'utf8'));
 const rows = (endpoint: string): Promise<readonly Row[]> => reactor.get(`/v1.1/endpoints/${endpoint}/instances?detail=1`);
 const containers = async (filter = 'label=reactor.endpoint'): Promise<readonly string[]> =>
-  (await reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.cluster', '--filter', filter])).split('\n').filter(Boolean).sort();
-const hosts = (): Promise<readonly { readonly usedSlots: number; readonly dockerError: string | null }[]> => reactor.get('/v1.1/hosts');
+  (await reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.cluster', '--filter', filter]))
+    .split('\n')
+    .filter(Boolean)
+    .sort();
+const hosts = (): Promise<readonly { readonly usedSlots: number; readonly dockerError: string | null }[]> =>
+  reactor.get('/v1.1/hosts');
 const readyz = async (): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }> =>
   (await fetch(`${reactor.api}/readyz`)).json() as Promise<{ ok: boolean; problems: string[] }>;
 const settled = (endpoint: string, count: number): Promise<void> =>
@@ -286,7 +290,8 @@ describe('containers that fail', () => {
       flaps: /answered 500/,
       imageless: /no\.such\.registry\.invalid\/image:1/,
     };
-    for (const name of names) await until(`${name} says why`, 15_000, async () => words[name]!.test(await reactor.reactor(['log', name])));
+    for (const name of names)
+      await until(`${name} says why`, 15_000, async () => words[name]!.test(await reactor.reactor(['log', name])));
     const elapsedS = (Date.now() - sinceMs) / 1000;
     const created = (await dockerEvents(reactor, sinceMs, Date.now())).filter((event) => event.startsWith('create'));
     // Waits of 1, 2, 4, 8, ... s, each up to a quarter shorter.

@@ -1,4 +1,12 @@
-import { exampleEndpoint, operationsDuring, type RunningReactor, type SteadyLoad, startLoad, startReactor, until } from '@reactor/testkit';
+import {
+  exampleEndpoint,
+  operationsDuring,
+  type RunningReactor,
+  type SteadyLoad,
+  startLoad,
+  startReactor,
+  until,
+} from '@reactor/testkit';
 
 /** Load that steps and load that flaps: the target follows the one and is not fooled by the other. */
 
@@ -38,7 +46,11 @@ async function record(ms: number): Promise<readonly Seen[]> {
 
 /** The moments at which the target moved, with where from and where to. */
 function movesOf(seen: readonly Seen[]): readonly { readonly atMs: number; readonly from: number; readonly to: number }[] {
-  return seen.slice(1).flatMap(({ atMs, target }, index) => (target === seen[index]!.target ? [] : [{ atMs, from: seen[index]!.target, to: target }]));
+  return seen
+    .slice(1)
+    .flatMap(({ atMs, target }, index) =>
+      target === seen[index]!.target ? [] : [{ atMs, from: seen[index]!.target, to: target }],
+    );
 }
 
 const settled = (count: number): Promise<void> =>
@@ -49,7 +61,13 @@ const settled = (count: number): Promise<void> =>
 
 beforeAll(async () => {
   reactor = await startReactor({ interval: INTERVAL_MS / 1000 });
-  const scaling = { min_instances: 1, max_instances: 8, rules: '8 < rate < 10', window: WINDOW_MS / 1000, scale_down_delay: DELAY_MS / 1000 };
+  const scaling = {
+    min_instances: 1,
+    max_instances: 8,
+    rules: '8 < rate < 10',
+    window: WINDOW_MS / 1000,
+    scale_down_delay: DELAY_MS / 1000,
+  };
   await reactor.reactor(['manage', 'alpha'], exampleEndpoint({ scaling }));
   await reactor.reactor(['start', 'alpha']);
   await settled(1);

@@ -1,8 +1,31 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exampleEndpoint, metricOf, nginxOf, oldWorkersOf, type LoadOptions, operationsDuring, type RunningReactor, type SteadyLoad, startLoad, startReactor, until, workersOf } from '@reactor/testkit';
+import {
+  exampleEndpoint,
+  type LoadOptions,
+  metricOf,
+  nginxOf,
+  oldWorkersOf,
+  operationsDuring,
+  type RunningReactor,
+  type SteadyLoad,
+  startLoad,
+  startReactor,
+  until,
+  workersOf,
+} from '@reactor/testkit';
 
 /** nginx killed, its port taken, its log pulled away, and more changes than it can follow. */
 
@@ -76,7 +99,13 @@ describe('the port is taken', () => {
     await scaleTo(2);
     expect((await load.stop()).failures).toEqual([]);
     await reactor.reactor(['unmanage', 'beta']);
-    await until('it is gone', 20_000, async () => (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=beta'])).trim() === '' && !(await answers('http://127.0.0.1:8002/')));
+    await until(
+      'it is gone',
+      20_000,
+      async () =>
+        (await reactor.dockerCli(['ps', '-aq', '--filter', 'label=reactor.endpoint=beta'])).trim() === '' &&
+        !(await answers('http://127.0.0.1:8002/')),
+    );
     await atRest();
   }, 120_000);
 });
@@ -97,7 +126,11 @@ describe('nginx is killed', () => {
     const load = beginLoad({ url: ALPHA, perSecond: PER_SECOND });
     const { master } = nginxOf(reactor);
     process.kill(master, 'SIGKILL');
-    await until('another master runs', 10_000, () => nginxOf(reactor).master !== master && workersOf(nginxOf(reactor).master).length > 0);
+    await until(
+      'another master runs',
+      10_000,
+      () => nginxOf(reactor).master !== master && workersOf(nginxOf(reactor).master).length > 0,
+    );
     await until('requests are answered', 5_000, () => answers(ALPHA));
     const { failures, sent } = await load.stop();
     console.log(`master killed: ${failures.length} of ${sent} requests failed`);
@@ -118,7 +151,11 @@ describe('nginx is killed', () => {
       writeFileSync(pidFile, `${victim.pid}\n`);
       await scaleTo(3);
       process.kill(master, 'SIGKILL');
-      await until('another master runs', 15_000, () => ![master, victim.pid].includes(nginxOf(reactor).master) && workersOf(nginxOf(reactor).master).length > 0);
+      await until(
+        'another master runs',
+        15_000,
+        () => ![master, victim.pid].includes(nginxOf(reactor).master) && workersOf(nginxOf(reactor).master).length > 0,
+      );
       await until('requests are answered', 5_000, () => answers(ALPHA));
       const second = nginxOf(reactor).master;
       writeFileSync(pidFile, `${victim.pid}\n`);
@@ -144,9 +181,19 @@ describe('more changes than nginx can follow', () => {
     const before = await metricOf(reactor, 'reactor_reloads_total');
     const names = Array.from({ length: 100 }, (_, index) => `many${index}`);
     const sinceMs = Date.now();
-    const text = (name: string): string => `[endpoint]\nurl=http://${name}.example/\nloadbalancer=nginx\nstatic_instances=127.0.0.1:9\n`;
+    const text = (name: string): string =>
+      `[endpoint]\nurl=http://${name}.example/\nloadbalancer=nginx\nstatic_instances=127.0.0.1:9\n`;
     const statuses = await Promise.all(
-      names.map(async (name) => (await fetch(`${reactor.api}/v1.1/endpoints/${name}`, { method: 'PUT', body: text(name), headers: { 'content-type': 'text/plain' } })).status),
+      names.map(
+        async (name) =>
+          (
+            await fetch(`${reactor.api}/v1.1/endpoints/${name}`, {
+              method: 'PUT',
+              body: text(name),
+              headers: { 'content-type': 'text/plain' },
+            })
+          ).status,
+      ),
     );
     expect(statuses.filter((status) => status >= 300)).toEqual([]);
     const sentS = (Date.now() - sinceMs) / 1000;
@@ -154,11 +201,16 @@ describe('more changes than nginx can follow', () => {
     let most = 0;
     await until('all are served', 30_000, () => {
       most = Math.max(most, oldWorkersOf(nginxOf(reactor).master).length / Math.max(1, perGeneration));
-      return readFileSync(join(reactor.data, 'nginx/current/nginx.conf'), 'utf8') !== '' && names.every((name) => nginxText(reactor).includes(`${name}.example`));
+      return (
+        readFileSync(join(reactor.data, 'nginx/current/nginx.conf'), 'utf8') !== '' &&
+        names.every((name) => nginxText(reactor).includes(`${name}.example`))
+      );
     });
     const reloads = (await metricOf(reactor, 'reactor_reloads_total')) - before;
     const tookS = (Date.now() - sinceMs) / 1000;
-    console.log(`100 changes within ${sentS.toFixed(1)} s: ${reloads} reloads in ${tookS.toFixed(1)} s, at most ${most} old generations`);
+    console.log(
+      `100 changes within ${sentS.toFixed(1)} s: ${reloads} reloads in ${tookS.toFixed(1)} s, at most ${most} old generations`,
+    );
     expect(reloads).toBeLessThanOrEqual(5 + Math.ceil(tookS));
     expect(most).toBeLessThanOrEqual(6);
     for (const name of names) await fetch(`${reactor.api}/v1.1/endpoints/${name}`, { method: 'DELETE' });
@@ -205,7 +257,9 @@ describe('the access log', () => {
       // Per instance; there are two.
       const known = seen.flatMap((rate) => (rate === null ? [] : [rate * 2]));
       const mean = known.reduce((a, b) => a + b, 0) / known.length;
-      console.log(`log ${how}: rate ${Math.min(...known).toFixed(1)} to ${Math.max(...known).toFixed(1)}, mean ${mean.toFixed(1)}, sent ${PER_SECOND}/s; unknown in ${seen.length - known.length} of ${seen.length}`);
+      console.log(
+        `log ${how}: rate ${Math.min(...known).toFixed(1)} to ${Math.max(...known).toFixed(1)}, mean ${mean.toFixed(1)}, sent ${PER_SECOND}/s; unknown in ${seen.length - known.length} of ${seen.length}`,
+      );
       expect(known.length).toBeGreaterThan(seen.length / 3);
       expect(Math.abs(mean - PER_SECOND) / PER_SECOND).toBeLessThan(0.05);
       expect(Math.min(...known)).toBeGreaterThan(PER_SECOND * 0.8);

@@ -1,8 +1,31 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exampleEndpoint, metricOf, nginxOf, operationsDuring, type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
+import {
+  exampleEndpoint,
+  metricOf,
+  nginxOf,
+  operationsDuring,
+  type RunningReactor,
+  sandbox,
+  startLoad,
+  startReactor,
+  until,
+} from '@reactor/testkit';
 
 /** The cluster state gone, slow, emptied, damaged or without room, while an endpoint is served. */
 
@@ -13,13 +36,20 @@ const REST_MS = 5_000;
 let reactor: RunningReactor;
 
 const containers = async (): Promise<readonly string[]> =>
-  (await reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=alpha'])).split('\n').filter(Boolean).sort();
+  (await reactor.dockerCli(['ps', '-aq', '--no-trunc', '--filter', 'label=reactor.endpoint=alpha']))
+    .split('\n')
+    .filter(Boolean)
+    .sort();
 const readyCount = async (): Promise<number> =>
   (await reactor.get<{ instances: Readonly<Record<string, number>> }>('/v1.1/endpoints/alpha/state')).instances['ready'] ?? 0;
 const readyz = async (): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }> =>
   (await fetch(`${reactor.api}/readyz`)).json() as Promise<{ ok: boolean; problems: string[] }>;
 const settled = (count: number): Promise<void> =>
-  until(`alpha has ${count} ready instances and no other container`, 30_000, async () => (await readyCount()) === count && (await containers()).length === count);
+  until(
+    `alpha has ${count} ready instances and no other container`,
+    30_000,
+    async () => (await readyCount()) === count && (await containers()).length === count,
+  );
 
 /** What an outage may not change: containers, nginx's files and its processes. */
 const untouched = async (): Promise<unknown> => ({ containers: await containers(), nginx: nginxOf(reactor) });
@@ -54,16 +84,34 @@ describe('the state is in Redis', () => {
 
   /** Every write is on its disk before it is answered, as a state wants to be kept. */
   const startRedis = async (): Promise<void> => {
-    const words = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+    const words = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      directory,
+      '--save',
+      '',
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+    ];
     const child = spawn('redis-server', words, { stdio: 'ignore' });
     redis = child.pid!;
     await until('redis answers', 10_000, () => command('PING') === 'PONG');
   };
-  const command = (...words: readonly string[]): string => execFileSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  const command = (...words: readonly string[]): string =>
+    execFileSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   const revision = async (): Promise<string> => command('HGET', command('KEYS', '*:moment'), 'revision');
   const back = async (what: string): Promise<number> => {
     const sinceMs = Date.now();
-    await until('the daemon is ready and leads again', 10_000, async () => (await readyz()).ok && (await metricOf(reactor, 'reactor_leader')) === 1);
+    await until(
+      'the daemon is ready and leads again',
+      10_000,
+      async () => (await readyz()).ok && (await metricOf(reactor, 'reactor_leader')) === 1,
+    );
     const tookS = (Date.now() - sinceMs) / 1000;
     console.log(`${what}: ready and leading again after ${tookS.toFixed(1)} s`);
     return tookS;
@@ -95,7 +143,10 @@ describe('the state is in Redis', () => {
       const load = startLoad({ url: ALPHA, perSecond: 30 });
       process.kill(redis, 'SIGKILL');
       const sinceMs = Date.now();
-      if (seconds > 5) await until('readiness says so', 15_000, async () => (await readyz()).problems.some((problem) => problem.includes('127.0.0.1')));
+      if (seconds > 5)
+        await until('readiness says so', 15_000, async () =>
+          (await readyz()).problems.some((problem) => problem.includes('127.0.0.1')),
+        );
       await until('the outage is over', 60_000, () => Date.now() - sinceMs >= seconds * 1000);
       expect(await untouched()).toEqual(before);
       await startRedis();
@@ -133,7 +184,9 @@ describe('the state is in Redis', () => {
     const quiet = reactor.log().length;
     const first = reactor.launch();
     const lines = (): readonly string[] => reactor.log().slice(quiet).split('\n').filter(Boolean);
-    await until('it says why it waits', 20_000, () => lines().some((line) => line.includes('cannot start yet') && line.includes(`127.0.0.1:${port}`)));
+    await until('it says why it waits', 20_000, () =>
+      lines().some((line) => line.includes('cannot start yet') && line.includes(`127.0.0.1:${port}`)),
+    );
     const saidMs = Date.now();
     await until('some more tries have failed', 20_000, () => Date.now() - saidMs > 8_000);
     expect(lines().length).toBeLessThanOrEqual(2);
@@ -155,7 +208,9 @@ describe('the state is in Redis', () => {
     const before = await untouched();
     const load = startLoad({ url: ALPHA, perSecond: 30 });
     command('FLUSHALL');
-    await until('readiness says that the state is another one', 15_000, async () => (await readyz()).problems.some((problem) => /empty|cluster/.test(problem)));
+    await until('readiness says that the state is another one', 15_000, async () =>
+      (await readyz()).problems.some((problem) => /empty|cluster/.test(problem)),
+    );
     expect(await operationsDuring(reactor, { ms: REST_MS, revision: async () => '' })).toEqual([]);
     expect((await load.stop()).failures).toEqual([]);
     expect(await untouched()).toEqual(before);
@@ -202,7 +257,9 @@ describe('the state is embedded', () => {
     const { status, stderr } = await reactor.tryReactor(['set', 'alpha', 'scaling', 'min_instances', '3']);
     expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringMatching(/cannot be written|full/) });
     await reactor.dockerCli(['kill', before[0]!]);
-    await until('readiness names the disk', 15_000, async () => (await readyz()).problems.some((problem) => /full/.test(problem)));
+    await until('readiness names the disk', 15_000, async () =>
+      (await readyz()).problems.some((problem) => /full/.test(problem)),
+    );
     expect((await containers()).length).toBe(2);
     rmSync(join(disk, 'filler'));
     await until('readiness is back', 15_000, async () => (await readyz()).ok);

@@ -1,15 +1,5 @@
-import {
-  type Cluster,
-  describeError,
-  evaluateJson,
-  type HostRecord,
-  occupies,
-  ReactorError,
-  TOPICS,
-  type TrafficReport,
-  viewInstance,
-} from '@reactor/core';
-import type { ApiContext } from './context.js';
+import { type Cluster, describeError, evaluateJson, type HostRecord, occupies, ReactorError, viewInstance } from '@reactor/core';
+import { type ApiContext, trafficReports } from './context.js';
 import { serves } from './endpoint-views.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
@@ -64,7 +54,7 @@ async function showPrometheus(_request: RouteRequest, context: ApiContext): Prom
 
 async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { cluster } = await context.moment();
-  const reports = [...(await context.store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
+  const reports = await trafficReports(context);
   const active = reports.flatMap((report) => Object.values(report.endpoints)).reduce((sum, traffic) => sum + traffic.active, 0);
   const endpoints: Record<string, number> = {};
   for (const { value } of cluster.endpoints.values()) {

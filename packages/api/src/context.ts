@@ -1,5 +1,5 @@
-import type { Cluster, LogLevel, StateStore, StateView } from '@reactor/core';
-import { describeError, LOGS, readCluster } from '@reactor/core';
+import type { Cluster, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
+import { describeError, LOGS, readCluster, TOPICS } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
 import type { ClaimChecker } from './url-claim.js';
@@ -39,6 +39,11 @@ export function momentReader(store: StateStore): () => Promise<Moment> {
     view = fresh;
     return moment;
   };
+}
+
+/** What each host's load balancer said last. */
+export async function trafficReports({ store }: ApiContext): Promise<readonly TrafficReport[]> {
+  return [...(await store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   instanceWord,
   type Json,
   measure,
+  openConnections,
   type TrafficReport,
   viewInstance,
 } from '@reactor/core';
@@ -103,7 +104,8 @@ export function instanceLists(cluster: Cluster, endpoint: string): object {
   return lists;
 }
 
-export function instanceRows(cluster: Cluster, endpoint: string): readonly object[] {
+/** `reports` is what the load balancers said last; open connections are unknown while none said anything. */
+export function instanceRows(cluster: Cluster, endpoint: string, reports: readonly TrafficReport[]): readonly object[] {
   return instancesOf(cluster, endpoint).map((view) => ({
     id: view.record.id,
     endpoint,
@@ -113,6 +115,7 @@ export function instanceRows(cluster: Cluster, endpoint: string): readonly objec
     address: addressOf(view),
     createdAtMs: view.record.createdAtMs,
     readyAtMs: view.report?.readyAtMs ?? null,
+    active: reports.length === 0 ? null : openConnections(endpoint, view.record.id, reports),
     slots: view.record.slots,
     error: view.report?.error ?? null,
   }));

@@ -44,6 +44,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.0/endpoints/:endpoint/metrics'],
   ['GET', '/v1.1/endpoints/:endpoint/metrics'],
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
+  ['GET', '/v1.1/instances'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
   ['GET', '/v1.1/endpoints/:endpoint/log'],
   ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],

@@ -128,6 +128,26 @@ describe('instances', () => {
     expect(rows[2]).toMatchObject({ host: 'host-a', address: '10.0.0.1:20001', error: 'answers 500', phase: 'run', slots: 10 });
     expect(rows[6]).toMatchObject({ address: null, createdAtMs: 9, error: null });
   });
+
+  test('of all endpoints come in the order of their names, with the connections that all load balancers count', async () => {
+    await place(anInstance('two', { endpoint: 'web' }), null);
+    await place(anInstance('one'), aReport('one'));
+    expect((await running.client.allInstances()).map(({ id, active }) => [id, active])).toEqual([
+      ['one', null],
+      ['two', null],
+    ]);
+    const backend = { active: 2, requests: 0, errors: 0, refused: 0 };
+    const pyex: EndpointTraffic = { buckets: [], times: [], active: 2, backends: { one: backend } };
+    const report: TrafficReport = { atMs: 0, completeSinceMs: 0, endpoints: { pyex }, badLines: 0, lagBytes: 0 };
+    await running.store.publish(
+      { [TOPICS.trafficOf('host-a')]: report as never, [TOPICS.trafficOf('host-b')]: report as never },
+      60_000,
+    );
+    expect((await running.client.allInstances()).map(({ id, active }) => [id, active])).toEqual([
+      ['one', 4],
+      ['two', 0],
+    ]);
+  });
 });
 
 describe('metrics', () => {

@@ -57,7 +57,7 @@ async function candidates(call: Call, before: readonly string[], prefix: string)
   if (prefix.startsWith('-')) return optionsOf(verb);
   if (name === undefined) return VERBS.map((known) => known.name);
   const wanted = verb?.args[args.length];
-  if (wanted === 'ENDPOINT') return endpointNames(call, before);
+  if (wanted === 'ENDPOINT' || wanted === '[ENDPOINT]') return endpointNames(call, before);
   if (wanted === 'ENDPOINT=COUNT') return (await endpointNames(call, before)).map((endpoint) => `${endpoint}=`);
   if (wanted === 'SECTION') return SECTIONS;
   if (wanted === 'bash|zsh') return ['bash', 'zsh'];

@@ -139,6 +139,13 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await running()).instances,
   },
   {
+    name: 'ps',
+    group: 'run',
+    args: ['[ENDPOINT]'],
+    about: 'the instances of one or all endpoints: host, state, age, open connections',
+    load: async () => (await running()).ps,
+  },
+  {
     name: 'ips',
     group: 'run',
     args: ['ENDPOINT'],

@@ -18,6 +18,7 @@ const INSTANCE: InstanceRow = {
   address: '10.0.0.1:20000',
   createdAtMs: 1_000_000,
   readyAtMs: 1_000_500,
+  active: 2,
   slots: 10,
   error: null,
 };
@@ -137,6 +138,29 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       answers: { [`GET ${EP}/instances?detail=1`]: { body: [INSTANCE] } },
       around: { nowMs: 1_185_000, terminal: true },
       stdout: 'ID  STATE  HOST  ADDRESS         AGE   ERROR\ni1  ready  vm1   10.0.0.1:20000  3m5s  -\n',
+    },
+    {
+      argv: ['ps'],
+      answers: {
+        'GET /v1.1/instances': {
+          body: [
+            INSTANCE,
+            { ...INSTANCE, id: 'i10', endpoint: 'w', state: 'dead', address: null, active: null, error: 'killed' },
+          ],
+        },
+      },
+      around: { nowMs: 1_185_000 },
+      stdout: [
+        'ENDPOINT  ID   HOST  STATE  ADDRESS         AGE   OPEN  ERROR',
+        'pyex      i1   vm1   ready  10.0.0.1:20000  3m5s     2  -',
+        'w         i10  vm1   dead   -               3m5s     -  killed',
+        '',
+      ].join('\n'),
+    },
+    {
+      argv: ['ps', 'pyex', '--json'],
+      answers: { [`GET ${EP}/instances?detail=1`]: { body: [] } },
+      stdout: '[]\n',
     },
     { argv: ['get-metrics', 'pyex'], answers: { [`GET ${EP}/metrics`]: { body: { active: 0 } } }, stdout: '{"active": 0}\n' },
     {

@@ -74,6 +74,8 @@ export interface Client {
   ips(name: string): Promise<readonly string[]>;
   instances(name: string): Promise<InstanceLists>;
   instancesDetail(name: string): Promise<readonly InstanceRow[]>;
+  /** Of all endpoints. */
+  allInstances(): Promise<readonly InstanceRow[]>;
   metrics(name: string): Promise<Readonly<Record<string, number>>>;
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
@@ -201,8 +203,11 @@ function stateCalls(
   };
 }
 
-function clusterCalls(target: Target): Calls<'hosts' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'> {
+function clusterCalls(
+  target: Target,
+): Calls<'allInstances' | 'hosts' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'> {
   return {
+    allInstances: () => get(target, '/v1.1/instances'),
     hosts: () => get(target, '/v1.1/hosts'),
     managersActive: () => get(target, '/v1.1/managers/active'),
     manager: (id) => get(target, `/v1.1/managers/active/${encodeURIComponent(id)}`),

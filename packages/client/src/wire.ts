@@ -75,6 +75,8 @@ export interface InstanceRow {
   readonly address: string | null;
   readonly createdAtMs: number;
   readonly readyAtMs: number | null;
+  /** Open connections; null while no load balancer is heard. */
+  readonly active: number | null;
   readonly slots: number;
   readonly error: string | null;
 }

@@ -6,7 +6,7 @@ import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
-import type { TrafficReport } from './traffic.js';
+import { openConnections, type TrafficReport } from './traffic.js';
 import { measure } from './traffic-window.js';
 
 /**
@@ -84,7 +84,9 @@ function planEndpoint(
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, activeOf(name, i.value.id, reports)));
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) =>
+    viewInstance(i, cluster, openConnections(name, i.value.id, reports)),
+  );
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
@@ -173,12 +175,6 @@ function settledOf(own: readonly InstanceView[], sinceMs: number): number {
   return own.filter(
     ({ record, status, report }) => record.phase === 'run' && status === 'ready' && (report?.readyAtMs ?? sinceMs) <= sinceMs,
   ).length;
-}
-
-function activeOf(endpoint: string, instance: string, reports: readonly TrafficReport[]): number {
-  let sum = 0;
-  for (const report of reports) sum += report.endpoints[endpoint]?.backends[instance]?.active ?? 0;
-  return sum;
 }
 
 /** Live hosts that run a load balancer, and so have to be heard before "no traffic" means anything. */
