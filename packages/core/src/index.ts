@@ -18,6 +18,7 @@ export * from './placement.js';
 export * from './placement-expression.js';
 export * from './plan.js';
 export type { Resolved } from './plan-endpoint.js';
+export type { LossNote, Removal } from './plan-hosts.js';
 export * from './ports.js';
 export * from './retire.js';
 export * from './rule.js';

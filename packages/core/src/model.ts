@@ -220,6 +220,14 @@ export interface HostRecord {
   readonly version: string;
 }
 
+/** What the operator wishes for a host, written by the API under `hosts-config/<host>`; absent when nothing is wished. */
+export interface HostConfig {
+  /** Nothing new is placed there, and what is there moves away. */
+  readonly draining: boolean;
+  /** It is gone for good: its instances are replaced at once and then the controller strikes out all that is known of it. */
+  readonly removed: boolean;
+}
+
 /** Written by the host's agent at `balancers/<host>`: what its load balancer serves and has taken up. */
 export interface BalancerRecord {
   readonly host: string;

@@ -1,9 +1,10 @@
-import type { At, Cluster, HostLoss } from './cluster.js';
+import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
 import { openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
+import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
 import { openConnections, type TrafficReport } from './traffic.js';
@@ -57,7 +58,9 @@ export interface Plan {
   readonly endpoints: readonly EndpointPlan[];
   /** Endpoints whose stored configuration cannot be used, with the reason; nothing is done about them. */
   readonly unusable: readonly { readonly endpoint: string; readonly error: string }[];
-  readonly losses: readonly { readonly host: string; readonly loss: HostLoss | null; readonly revision: number }[];
+  readonly losses: readonly LossNote[];
+  /** Hosts to forget. */
+  readonly removals: readonly Removal[];
 }
 
 export function plan(input: PlanInput): Plan {
@@ -71,7 +74,7 @@ export function plan(input: PlanInput): Plan {
     if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
     else endpoints.push(planEndpoint(endpoint, resolved, reports, input, ledger));
   }
-  return { endpoints, unusable, losses: planLosses(input) };
+  return { endpoints, unusable, losses: planLosses(input.cluster, input.nowMs), removals: planRemovals(input.cluster) };
 }
 
 function planEndpoint(
@@ -155,19 +158,6 @@ function assemble(
       : null,
     events,
   };
-}
-
-/** Notes hosts that vanished with instances on them, and strikes out those that are back. */
-function planLosses({ cluster, nowMs }: PlanInput): Plan['losses'] {
-  const losses: { host: string; loss: HostLoss | null; revision: number }[] = [];
-  const used = new Set([...cluster.instances.values()].map((instance) => instance.value.host));
-  for (const host of [...used].sort()) {
-    if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
-  }
-  for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
-  }
-  return losses;
 }
 
 /** Instances that have served since `sinceMs`: those that an average taken since then speaks of. */

@@ -4,6 +4,7 @@ import {
   type EndpointRecord,
   type EndpointTraffic,
   type Hold,
+  type HostConfig,
   type HostRecord,
   type InstanceRecord,
   type InstanceReport,
@@ -41,6 +42,8 @@ export interface World {
   /** Open connections to an instance, which keep it from being removed. */
   hold(instance: string, connections: number): void;
   report(instance: string, change: Partial<InstanceReport>): void;
+  /** The operator's wish for a host; null wishes nothing. */
+  wish(host: string, wish: HostConfig | null): void;
   loseHost(host: string): void;
   returnHost(host: HostRecord): void;
   /** From now on new instances of the endpoint never come up. */
@@ -155,6 +158,7 @@ export function createWorld(options: WorldOptions): World {
       },
     });
     const writes: [string, unknown][] = made.losses.map(({ host, loss }) => [KEYS.loss(host), loss]);
+    for (const { keys } of made.removals) for (const { key } of keys) writes.push([key, null]);
     for (const one of made.endpoints) {
       for (const { id, record } of one.instances) writes.push([KEYS.instance(id), record]);
       if (one.history) writes.push([KEYS.history(one.endpoint.value.name), one.history]);
@@ -199,6 +203,7 @@ export function createWorld(options: WorldOptions): World {
       const known = cluster().reports.get(instance)!.value;
       commit([[KEYS.report(known.host, instance), { ...known, ...change }]]);
     },
+    wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),
