@@ -1,6 +1,7 @@
-import { type Cluster, describeError, evaluateJson, type HostRecord, occupies, ReactorError, viewInstance } from '@reactor/core';
+import { describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficReports } from './context.js';
 import { serves } from './endpoint-views.js';
+import { liveHosts } from './host-views.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
@@ -15,7 +16,6 @@ export const CLUSTER_ROUTES: readonly Route[] = [
   route('POST', '/auth_key', postAuthKey, { versions: BOTH }),
   // A stub in 2013 already; old clients ask for it.
   route('GET', '/domain', async () => json({ domain: null }), { versions: ['v1.0'] }),
-  route('GET', '/hosts', showHosts),
   // Every daemon reads its own file; the route stays for clients that list it.
   route('GET', '/managers/configs', async () => json([]), { versions: BOTH }),
   route('GET', '/managers/active', showManagers, { versions: BOTH }),
@@ -64,30 +64,9 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
   return json({ active, instances: serving.length, managers: cluster.hosts.size, endpoints });
 }
 
-function hostsOf(cluster: Cluster): readonly HostRecord[] {
-  return [...cluster.hosts.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-async function showHosts(_request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { cluster } = await context.moment();
-  const leader = cluster.leader?.value.host ?? null;
-  return json(
-    hostsOf(cluster).map((host) => {
-      const there = [...cluster.instances.values()].map(({ value }) => value).filter((instance) => instance.host === host.id);
-      const taking = there.filter((instance) => occupies(instance, cluster));
-      return {
-        ...host,
-        leader: host.id === leader,
-        usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
-        instances: taking.length,
-      };
-    }),
-  );
-}
-
 async function showManagers(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { cluster } = await context.moment();
-  return json(hostsOf(cluster).map((host) => host.id));
+  return json(liveHosts(cluster).map((host) => host.id));
 }
 
 /** As 2013: one that is not alive is `null`, not an error. */

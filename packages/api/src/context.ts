@@ -41,9 +41,15 @@ export function momentReader(store: StateStore): () => Promise<Moment> {
   };
 }
 
-/** What each host's load balancer said last. */
-export async function trafficReports({ store }: ApiContext): Promise<readonly TrafficReport[]> {
-  return [...(await store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
+/** What the load balancers said last. */
+export async function trafficReports(context: ApiContext): Promise<readonly TrafficReport[]> {
+  return [...(await trafficByHost(context)).values()];
+}
+
+/** The same by host. */
+export async function trafficByHost({ store }: ApiContext): Promise<ReadonlyMap<string, TrafficReport>> {
+  const latest = await store.latest(TOPICS.traffic);
+  return new Map([...latest].map(([topic, value]) => [topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport]));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createApi, PATHS } from '@reactor/api';
+import { KEYS } from '@reactor/core';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
 /** Every documented route with a request that it answers: method, path as in the table, body. */
@@ -16,6 +17,9 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['POST', '/v1.1/auth_key', '{"auth_key":null}'],
   ['GET', '/v1.0/domain'],
   ['GET', '/v1.1/hosts'],
+  ['POST', '/v1.1/hosts/:host/state', '{"action":"drain"}'],
+  ['PUT', '/v1.1/hosts/:host/state', '{"action":"activate"}'],
+  ['DELETE', '/v1.1/hosts/:host'],
   ['GET', '/v1.0/managers/configs'],
   ['GET', '/v1.1/managers/configs'],
   ['GET', '/v1.0/managers/active'],
@@ -59,6 +63,8 @@ let running: RunningApi;
 beforeEach(async () => {
   running = await startApi();
   await running.client.createEndpoint('pyex', PYEX);
+  // Of a host that is away; one that is alive could not be removed.
+  await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });
 });
 afterEach(() => running.close());
 
@@ -71,7 +77,7 @@ test('the table and the documentation have the same routes', () => {
 describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body })))('$method $path', ({ method, path, body }) => {
   test('answers', async () => {
     if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
-    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a');
+    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a').replace(':host', 'host-a');
     const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
     expect([answer.status, answer.body.error]).toEqual([200, undefined]);
   });
@@ -115,6 +121,7 @@ test('every method that the client has reaches a route', async () => {
     client.log('pyex', { limit: 1 }),
     client.decision('pyex'),
     client.evaluate(EVALUATE),
+    client.allInstances(),
     client.hosts(),
     client.managersActive(),
     client.manager('host-a'),

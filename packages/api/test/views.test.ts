@@ -233,6 +233,7 @@ describe('the cluster', () => {
     expect(hosts.map(({ id, leader, usedSlots, instances }) => ({ id, leader, usedSlots, instances }))).toEqual([
       { id: 'host-a', leader: false, usedSlots: 60, instances: 6 },
       { id: 'host-b', leader: true, usedSlots: 0, instances: 0 },
+      { id: 'host-z', leader: false, usedSlots: 10, instances: 1 },
     ]);
     expect(await running.client.managersActive()).toEqual(['host-a', 'host-b']);
     expect(await running.client.manager('host-b')).toEqual({
@@ -243,6 +244,70 @@ describe('the cluster', () => {
       leader: true,
     });
     expect(await running.client.manager('host-x')).toBeNull();
+  });
+});
+
+describe('hosts', () => {
+  const states = async () => Object.fromEntries((await running.client.hosts()).map(({ id, state }) => [id, state]));
+
+  test('are ready, draining or lost, and say when they were heard', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    await running.put(KEYS.hostConfig('host-b'), { draining: true, removed: false });
+    await running.put(KEYS.balancer('host-c'), { host: 'host-c', revision: 1, serving: [], setAside: {}, error: null });
+    await running.put(KEYS.loss('host-c'), { sinceMs: 5 });
+    const report: TrafficReport = { atMs: 7, completeSinceMs: 0, endpoints: {}, badLines: 0, lagBytes: 0 };
+    await running.store.publish({ [TOPICS.trafficOf('host-a')]: report as never }, 60_000);
+    expect((await running.client.hosts()).map(({ id, state, heartbeatMs }) => [id, state, heartbeatMs])).toEqual([
+      ['host-a', 'ready', 7],
+      ['host-b', 'draining', null],
+      ['host-c', 'lost', 5],
+    ]);
+  });
+
+  test('are drained and activated, which says what stands in the way', async () => {
+    await place(anInstance('one'), aReport('one'));
+    expect(await running.client.changeHost('host-a', 'drain')).toEqual({
+      host: 'host-a',
+      state: 'draining',
+      instances: 1,
+      warnings: [
+        'pyex is PAUSED: its instances stay until it is started',
+        'no other host takes instances: they stay until one does',
+      ],
+    });
+    expect(await states()).toEqual({ 'host-a': 'draining' });
+    expect(await running.client.changeHost('host-a', 'activate')).toMatchObject({ state: 'ready', warnings: [] });
+    expect((await running.store.read(KEYS.hostConfigs)).entries.size).toBe(0);
+  });
+
+  test('are removed only when they are gone', async () => {
+    await expect(running.client.removeHost('host-a')).rejects.toMatchObject({ code: 'host_alive' });
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    expect(await states()).toEqual({ 'host-a': 'ready', 'host-z': 'lost' });
+    expect(await running.client.removeHost('host-z')).toMatchObject({ state: 'removing', instances: 1 });
+    expect(await running.client.removeHost('host-z')).toMatchObject({ state: 'removing' });
+  });
+
+  test('are not removed when they come back at that very moment', async () => {
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    running.rival.before = () => running.put(KEYS.host('host-z'), aHost('host-z'));
+    await expect(running.client.removeHost('host-z')).rejects.toMatchObject({ code: 'host_alive' });
+    expect((await running.store.read(KEYS.hostConfigs)).entries.size).toBe(0);
+  });
+
+  test('that nobody knows are named, with those that are there', async () => {
+    await expect(running.client.changeHost('vm9', 'drain')).rejects.toMatchObject({
+      code: 'not_found',
+      message: "no host 'vm9'; there is host-a",
+    });
+    const answer = await running.ask('POST', '/v1.1/hosts/host-a/state', {
+      headers: { 'content-type': 'application/json' },
+      body: '{"action":"stop"}',
+    });
+    expect(answer.body.error).toMatchObject({
+      code: 'request_invalid',
+      message: "action: expected drain or activate, got 'stop'",
+    });
   });
 });
 

@@ -8,6 +8,7 @@ const running = () => import('./verbs/run-verbs.js');
 const reasons = () => import('./verbs/why-verbs.js');
 const following = () => import('./verbs/log-verbs.js');
 const cluster = () => import('./verbs/cluster-verbs.js');
+const hosts = () => import('./verbs/host-verbs.js');
 const shell = () => import('./completion.js');
 
 /** Every verb, in the order of the help. Each loads its own file only when it is called. */
@@ -216,7 +217,21 @@ export const VERBS: readonly Verb[] = [
     group: 'cluster',
     args: [],
     about: 'the hosts, their slots and their state',
-    load: async () => (await cluster()).hosts,
+    load: async () => (await hosts()).hosts,
+  },
+  {
+    name: 'host',
+    group: 'cluster',
+    args: ['drain|activate|remove', 'HOST'],
+    about: 'empty a host, take it back, or forget one that is gone',
+    more: [
+      'drain     places nothing new there and moves its instances away: each is replaced before it goes, never below the',
+      '          count. Without room elsewhere they stay, and `reactor explain` says what they wait for.',
+      'activate  takes the wish back.',
+      'remove    forgets a host that is gone for good, without waiting for unknown_timeout. Refused while it is alive. If it',
+      '          ever returns it is a new host; its old containers are left alone and named in its log.',
+    ],
+    load: async () => (await hosts()).host,
   },
   {
     name: 'manager-active',

@@ -221,6 +221,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
             {
               id: 'h1',
               name: 'vm1',
+              state: 'ready',
+              heartbeatMs: 1_184_600,
               address: '10.0.0.1',
               slots: 1000,
               usedSlots: 50,
@@ -232,6 +234,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
             {
               id: 'h2',
               name: 'vm2',
+              state: 'lost',
+              heartbeatMs: null,
               address: '10.0.0.2',
               slots: 0,
               usedSlots: 0,
@@ -243,12 +247,45 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
           ],
         },
       },
+      around: { nowMs: 1_185_000 },
       stdout: [
-        'NAME  ADDRESS   SLOTS  USED  INSTANCES  DOCKER     ROLE    ID',
-        'vm1   10.0.0.1   1000    50          5  20.10      leader  h1',
-        'vm2   10.0.0.2      0     0          0  no answer  -       h2',
+        'NAME  STATE  ADDRESS   SLOTS  USED  INSTANCES  DOCKER     HEARD     ROLE    ID',
+        'vm1   ready  10.0.0.1   1000    50          5  20.10      0.4s ago  leader  h1',
+        'vm2   lost   10.0.0.2      0     0          0  no answer  -         -       h2',
         '',
       ].join('\n'),
+    },
+    {
+      argv: ['host', 'drain', 'vm2'],
+      answers: {
+        'POST /v1.1/hosts/vm2/state': { body: { host: 'vm2', state: 'draining', instances: 3, warnings: ['pyex is PAUSED'] } },
+      },
+      sent: ['POST /v1.1/hosts/vm2/state {"action":"drain"}'],
+      stdout: 'vm2 is draining; 3 instances are to be replaced elsewhere first, see reactor hosts\n',
+      stderr: 'reactor: warning: pyex is PAUSED\n',
+    },
+    {
+      argv: ['host', 'activate', 'vm2'],
+      answers: { 'POST /v1.1/hosts/vm2/state': { body: { host: 'vm2', state: 'ready', instances: 3, warnings: [] } } },
+      sent: ['POST /v1.1/hosts/vm2/state {"action":"activate"}'],
+      stdout: 'vm2 is ready\n',
+    },
+    {
+      argv: ['host', 'remove', 'vm2'],
+      answers: { 'DELETE /v1.1/hosts/vm2': { body: { host: 'vm2', state: null, instances: 0, warnings: [] } } },
+      stdout: 'vm2 is forgotten\n',
+    },
+    {
+      argv: ['host', 'remove', 'vm2'],
+      answers: { 'DELETE /v1.1/hosts/vm2': refused(409, 'host_alive', "host 'vm2' is alive") },
+      status: 1,
+      stderr: "reactor: host 'vm2' is alive\n",
+    },
+    {
+      argv: ['host', 'drian', 'vm2'],
+      answers: {},
+      status: 2,
+      stderr: "reactor: no action 'drian' on a host; did you mean 'drain'?\n",
     },
   ];
   test.each(rows.map((row) => [row.argv.join(' '), row] as const))('%s', (_name, row) => check(row));

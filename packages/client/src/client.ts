@@ -8,6 +8,8 @@ import type {
   EndpointRow,
   EndpointStatus,
   HoldWritten,
+  HostAction,
+  HostChange,
   HostRow,
   InstanceLists,
   InstanceRow,
@@ -87,6 +89,9 @@ export interface Client {
   evaluate(lines: string): Promise<string>;
 
   hosts(): Promise<readonly HostRow[]>;
+  changeHost(id: string, action: HostAction): Promise<HostChange>;
+  /** Fails with `host_alive` while it is. */
+  removeHost(id: string): Promise<HostChange>;
   managersActive(): Promise<readonly string[]>;
   manager(id: string): Promise<ManagerInfo | null>;
   managerLog(name: string, range?: LogRange): Promise<readonly LogRow[]>;
@@ -205,10 +210,14 @@ function stateCalls(
 
 function clusterCalls(
   target: Target,
-): Calls<'allInstances' | 'hosts' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'> {
+): Calls<
+  'allInstances' | 'hosts' | 'changeHost' | 'removeHost' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'
+> {
   return {
     allInstances: () => get(target, '/v1.1/instances'),
     hosts: () => get(target, '/v1.1/hosts'),
+    changeHost: (id, action) => send(target, 'POST', `/v1.1/hosts/${encodeURIComponent(id)}/state`, { action }),
+    removeHost: (id) => answerOf(target, { method: 'DELETE', path: `/v1.1/hosts/${encodeURIComponent(id)}` }),
     managersActive: () => get(target, '/v1.1/managers/active'),
     manager: (id) => get(target, `/v1.1/managers/active/${encodeURIComponent(id)}`),
     managerLog: (name, range) => get(target, `/v1.1/managers/log/${encodeURIComponent(name)}${rangeQuery(range)}`),

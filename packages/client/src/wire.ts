@@ -93,10 +93,25 @@ export interface LogRange {
   readonly limit?: number;
 }
 
+/** Of a host that is away only the id, the state, the heartbeat and what is placed there are known. */
 export interface HostRow extends HostRecord {
+  readonly state: 'ready' | 'draining' | 'lost' | 'removing';
   readonly leader: boolean;
   readonly usedSlots: number;
   readonly instances: number;
+  /** When it was last heard, at the latest. */
+  readonly heartbeatMs: number | null;
+}
+
+export type HostAction = 'drain' | 'activate';
+
+export interface HostChange {
+  readonly host: string;
+  /** Null when nothing is left of it. */
+  readonly state: HostRow['state'] | null;
+  readonly instances: number;
+  /** What keeps the wish from coming true. */
+  readonly warnings: readonly string[];
 }
 
 /** One live daemon. */
