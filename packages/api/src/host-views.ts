@@ -33,7 +33,7 @@ export function hostRows(cluster: Cluster, traffic: ReadonlyMap<string, TrafficR
     const there = [...cluster.instances.values()].map(({ value }) => value).filter((instance) => instance.host === id);
     const taking = there.filter((instance) => occupies(instance, cluster));
     return {
-      ...(cluster.hosts.get(id)?.value ?? absent(id)),
+      ...(cluster.hosts.get(id)?.value ?? absentHost(id)),
       state: stateOf(cluster, id),
       leader: id === leader,
       usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
@@ -50,7 +50,7 @@ function stateOf(cluster: Cluster, id: string): HostState {
 }
 
 /** A host's record goes with its lease; of one that is away only the id, which is its name, is known. */
-const absent = (id: string): HostRecord => ({
+export const absentHost = (id: string): HostRecord => ({
   id,
   name: id,
   address: '',

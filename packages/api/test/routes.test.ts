@@ -50,6 +50,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
   ['GET', '/v1.1/instances'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
+  ['GET', '/v1.1/endpoints/:endpoint/placement'],
   ['GET', '/v1.1/endpoints/:endpoint/log'],
   ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],
   ['PUT', '/v1.1/endpoints/:endpoint/log', '"hello"'],
@@ -127,6 +128,7 @@ test('every method that the client has reaches a route', async () => {
     client.manager('host-a'),
     client.managerLog('host-a'),
     client.managerConfigs(),
+    client.placement('pyex'),
   ]);
   expect(read[0]).toEqual({ version: '1.1', reactor: '9.9.9' });
   expect(read[5]).toBe('http://h/');

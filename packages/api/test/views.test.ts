@@ -247,6 +247,42 @@ describe('the cluster', () => {
   });
 });
 
+describe('where the next instance would go', () => {
+  test('is answered for every host, and nothing is written', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    await running.put(KEYS.host('host-c'), aHost('host-c', { slots: 5 }));
+    await running.put(KEYS.hostConfig('host-b'), { draining: true, removed: false });
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    const { revision } = await running.store.read('');
+    expect(await running.client.placement('pyex')).toEqual({
+      endpoint: 'pyex',
+      strategy: 'spread',
+      host: 'host-a',
+      reason: 'spread: 1.0 % used after placement',
+      hosts: [
+        { host: 'host-a', verdict: 'chosen', filter: null, reason: 'spread: 1.0 % used after placement' },
+        { host: 'host-b', verdict: 'refused', filter: 'health', reason: 'draining' },
+        { host: 'host-c', verdict: 'refused', filter: 'capacity', reason: 'needs 10 slots, 5 free' },
+        { host: 'host-z', verdict: 'refused', filter: 'health', reason: 'lost' },
+      ],
+    });
+    expect((await running.store.read('')).revision).toBe(revision);
+  });
+
+  test('keeps away from hosts where its starts failed lately', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    const failed = { host: 'host-a', atMs: running.clock.nowMs };
+    const failures = { count: 3, notBeforeMs: 0, recent: [failed, failed, failed] };
+    await running.put(KEYS.history('pyex'), { targets: { targets: [] }, failures, decision: null });
+    expect((await running.client.placement('pyex')).host).toBe('host-b');
+  });
+
+  test('is no question for an endpoint without a cloud', async () => {
+    await running.client.createEndpoint('fixed', '[endpoint]\nurl=http://fixed/\n');
+    await expect(running.client.placement('fixed')).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+});
+
 describe('hosts', () => {
   const states = async () => Object.fromEntries((await running.client.hosts()).map(({ id, state }) => [id, state]));
 

@@ -30,6 +30,7 @@ export const OPTIONS = {
   secrets: { kind: 'flag', verbs: ['show', 'get'], about: 'print keys and passwords instead of ***' },
   python: { kind: 'flag', verbs: ['get-metrics'], about: 'print the Python 2 form of 2013' },
   for: { kind: 'text', value: 'TIME', verbs: ['scale'], about: 'how long the hold lasts: 90 (seconds), 30m, 8h' },
+  'dry-run': { kind: 'flag', verbs: ['place'], about: 'ask without acting' },
   limit: { kind: 'number', value: 'N', verbs: LOG_VERBS, about: 'at most the newest N lines' },
   since: { kind: 'number', value: 'SECONDS', verbs: LOG_VERBS, about: 'only what happened after this Unix time' },
   clock: { kind: 'flag', verbs: LOG_VERBS, about: 'local date and time instead of Unix seconds' },

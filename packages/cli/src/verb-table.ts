@@ -1,3 +1,8 @@
+/*
+ * Every verb, in the order of the help. Each loads its own file only when it is called. Long, but one thing: a table with
+ * a row per verb, which help, completion and the usage check read.
+ */
+
 import { EXAMPLE_CONFIG } from './help-example.js';
 import type { Verb } from './verb.js';
 
@@ -11,7 +16,6 @@ const cluster = () => import('./verbs/cluster-verbs.js');
 const hosts = () => import('./verbs/host-verbs.js');
 const shell = () => import('./completion.js');
 
-/** Every verb, in the order of the help. Each loads its own file only when it is called. */
 export const VERBS: readonly Verb[] = [
   {
     name: 'manage',
@@ -163,6 +167,17 @@ export const VERBS: readonly Verb[] = [
       'what each limit made of it, and the steps taken. --json prints the record itself.',
     ],
     load: async () => (await reasons()).explain,
+  },
+  {
+    name: 'place',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'which host the next instance would go to, and why not the others (--dry-run)',
+    more: [
+      'Asks the placement that the controller asks, on the hosts as they are now. Nothing is started or reserved. Exit status 1',
+      'when every host refuses.',
+    ],
+    load: async () => (await reasons()).place,
   },
   {
     name: 'get-metrics',

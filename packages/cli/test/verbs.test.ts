@@ -214,6 +214,49 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       stderr: 'reactor: the daemon explains itself in another form than this version knows; try --json\n',
     },
     {
+      argv: ['place', 'pyex', '--dry-run'],
+      answers: {
+        [`GET ${EP}/placement`]: {
+          body: {
+            endpoint: 'pyex',
+            strategy: 'spread',
+            host: 'vm2',
+            reason: 'spread: 1.0 % used after placement',
+            hosts: [
+              { host: 'vm1', verdict: 'refused', filter: 'health', reason: 'draining' },
+              { host: 'vm2', verdict: 'chosen', filter: null, reason: 'spread: 1.0 % used after placement' },
+              { host: 'vm3', verdict: 'fits', filter: null, reason: null },
+            ],
+          },
+        },
+      },
+      stdout: [
+        'pyex would go to vm2: spread: 1.0 % used after placement',
+        '',
+        'HOST  VERDICT  FILTER  WHY',
+        'vm1   refused  health  draining',
+        'vm2   chosen   -       spread: 1.0 % used after placement',
+        'vm3   fits     -       another one ranks higher',
+        '',
+      ].join('\n'),
+    },
+    {
+      argv: ['place', 'pyex', '--dry-run'],
+      answers: {
+        [`GET ${EP}/placement`]: {
+          body: { endpoint: 'pyex', strategy: 'spread', host: null, reason: 'there is no host', hosts: [] },
+        },
+      },
+      status: 1,
+      stdout: 'pyex: no host takes it\n',
+    },
+    {
+      argv: ['place', 'pyex'],
+      answers: {},
+      status: 2,
+      stderr: 'reactor: place only asks, the controller acts: reactor place ENDPOINT --dry-run; to act, reactor scale\n',
+    },
+    {
       argv: ['hosts'],
       answers: {
         'GET /v1.1/hosts': {

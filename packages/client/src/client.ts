@@ -17,6 +17,7 @@ import type {
   LogRange,
   LogRow,
   ManagerInfo,
+  PlacementAnswer,
   Readiness,
   VersionInfo,
   Written,
@@ -85,6 +86,8 @@ export interface Client {
   post(name: string, text: string, level?: LogLevel): Promise<void>;
   /** The last decision as it was published; null before the first. */
   decision(name: string): Promise<Json>;
+  /** Asks only; nothing is reserved. */
+  placement(name: string): Promise<PlacementAnswer>;
   /** One answer per JSON line. */
   evaluate(lines: string): Promise<string>;
 
@@ -184,6 +187,7 @@ function stateCalls(
   | 'follow'
   | 'post'
   | 'decision'
+  | 'placement'
   | 'evaluate'
 > {
   return {
@@ -201,6 +205,7 @@ function stateCalls(
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
     post: (name, text, level) => send(target, 'POST', `${pathOf(name, 'log')}${level ? `?level=${level}` : ''}`, text),
     decision: (name) => get(target, pathOf(name, 'decision')),
+    placement: (name) => get(target, pathOf(name, 'placement')),
     evaluate: async (lines) => {
       const body = { type: 'application/x-ndjson', text: lines };
       return (await exchange(target, { method: 'POST', path: '/v1.1/evaluate', body })).text;

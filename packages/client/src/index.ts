@@ -15,6 +15,7 @@ export type {
   LogRange,
   LogRow,
   ManagerInfo,
+  PlacementAnswer,
   Readiness,
   VersionInfo,
   Written,

@@ -1,4 +1,4 @@
-import type { ConfigDocument, EndpointState, Hold, HostRecord, InstancePhase, Json, LogLevel } from '@reactor/core';
+import type { ConfigDocument, EndpointState, Hold, HostRecord, InstancePhase, Json, LogLevel, Strategy } from '@reactor/core';
 
 /** What travels between the API and its clients. Times are wall-clock milliseconds unless a name says otherwise. */
 
@@ -79,6 +79,22 @@ export interface InstanceRow {
   readonly active: number | null;
   readonly slots: number;
   readonly error: string | null;
+}
+
+/** Where the next instance would go now. */
+export interface PlacementAnswer {
+  readonly endpoint: string;
+  readonly strategy: Strategy;
+  /** Null when every host refuses. */
+  readonly host: string | null;
+  readonly reason: string;
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly verdict: 'chosen' | 'fits' | 'refused';
+    /** The filter that refuses it. */
+    readonly filter: string | null;
+    readonly reason: string | null;
+  }[];
 }
 
 /** `seconds` since the epoch with fractions; `seq` grows by one per entry of a log. */
