@@ -1,7 +1,7 @@
 import { describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
-import { type ApiContext, trafficReports } from './context.js';
+import { type ApiContext, trafficByHost } from './context.js';
 import { serves } from './endpoint-views.js';
-import { liveHosts } from './host-views.js';
+import { hostRows, liveHosts } from './host-views.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
@@ -52,16 +52,28 @@ async function showPrometheus(_request: RouteRequest, context: ApiContext): Prom
 
 // ---------------------------------------------------------------------------------------------------------------- cluster
 
+/** The first four are those of 2013. */
 async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { cluster } = await context.moment();
-  const reports = await trafficReports(context);
+  const traffic = await trafficByHost(context);
+  const reports = [...traffic.values()];
   const active = reports.flatMap((report) => Object.values(report.endpoints)).reduce((sum, traffic) => sum + traffic.active, 0);
   const endpoints: Record<string, number> = {};
   for (const { value } of cluster.endpoints.values()) {
     if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
   }
   const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, 0)).filter(serves);
-  return json({ active, instances: serving.length, managers: cluster.hosts.size, endpoints });
+  return json({
+    active,
+    instances: serving.length,
+    managers: cluster.hosts.size,
+    endpoints,
+    cluster: cluster.id,
+    leader: cluster.leader?.value.host ?? null,
+    version: context.version,
+    // Without what fills pages: every image and every foreign container.
+    hosts: hostRows(cluster, traffic).map(({ images: _images, containers: _containers, ...row }) => row),
+  });
 }
 
 async function showManagers(_request: RouteRequest, context: ApiContext): Promise<Reply> {

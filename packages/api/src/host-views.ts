@@ -8,6 +8,8 @@ export interface HostRow extends HostRecord {
   readonly state: HostState;
   readonly leader: boolean;
   readonly usedSlots: number;
+  readonly usedCpus: number;
+  readonly usedMemoryBytes: number;
   readonly instances: number;
   /** When it was last heard, at the latest; null while it has told nothing yet. */
   readonly heartbeatMs: number | null;
@@ -37,6 +39,8 @@ export function hostRows(cluster: Cluster, traffic: ReadonlyMap<string, TrafficR
       state: stateOf(cluster, id),
       leader: id === leader,
       usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
+      usedCpus: taking.reduce((sum, instance) => sum + instance.cpus, 0),
+      usedMemoryBytes: taking.reduce((sum, instance) => sum + instance.memoryBytes, 0),
       instances: taking.length,
       heartbeatMs: traffic.get(id)?.atMs ?? cluster.losses.get(id)?.value.sinceMs ?? null,
     };

@@ -221,7 +221,20 @@ describe('the cluster', () => {
     await placeOneOfEach();
     await running.client.createEndpoint('other', '[endpoint]\nurl=http://other/\n');
     await running.client.act('other', 'stop');
-    expect(await running.client.info()).toEqual({ active: 0, instances: 2, managers: 1, endpoints: { PAUSED: 1, STOPPED: 1 } });
+    await running.put(KEYS.leader, { host: 'host-a', epoch: 1 });
+    const { active, instances, managers, endpoints, ...more } = await running.client.info();
+    expect({ active, instances, managers, endpoints }).toEqual({
+      active: 0,
+      instances: 2,
+      managers: 1,
+      endpoints: { PAUSED: 1, STOPPED: 1 },
+    });
+    expect(more).toMatchObject({ leader: 'host-a', version: '9.9.9', cluster: expect.any(String) });
+    expect(more.hosts.map(({ id, state, usedSlots }) => [id, state, usedSlots])).toEqual([
+      ['host-a', 'ready', 60],
+      ['host-z', 'lost', 10],
+    ]);
+    expect(more.hosts[0]).not.toHaveProperty('images');
   });
 
   test('shows its hosts with the slots that are taken and who leads', async () => {

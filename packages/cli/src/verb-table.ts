@@ -224,7 +224,7 @@ export const VERBS: readonly Verb[] = [
     name: 'info',
     group: 'cluster',
     args: [],
-    about: 'counts of endpoints, instances and managers',
+    about: 'the cluster: counts, leader, and each host with what it has left',
     load: async () => (await cluster()).info,
   },
   {

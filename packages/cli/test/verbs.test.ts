@@ -189,7 +189,7 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       around: { stdin: ' deploying 1.4\n' },
       sent: [`POST ${EP}/log "deploying 1.4"`],
     },
-    { argv: ['info'], answers: { 'GET /v1.1/info': { body: { active: 3 } } }, stdout: '{\n  "active": 3\n}\n' },
+    { argv: ['info', '--json'], answers: { 'GET /v1.1/info': { body: { active: 3 } } }, stdout: '{\n  "active": 3\n}\n' },
     { argv: ['manager-active'], answers: { 'GET /v1.1/managers/active': { body: ['u1'] } }, stdout: 'u1\n' },
     { argv: ['managers'], answers: { 'GET /v1.1/managers/active': { body: ['u1'] } }, stdout: 'u1\n' },
     { argv: ['url'], answers: { 'GET /v1.1/url': { body: { url: null } } }, stdout: 'None\n' },

@@ -16,6 +16,13 @@ export interface ClusterInfo {
   readonly instances: number;
   readonly managers: number;
   readonly endpoints: Readonly<Record<string, number>>;
+  /** Id of the cluster state. */
+  readonly cluster: string;
+  /** Host whose daemon leads; null while none does. */
+  readonly leader: string | null;
+  /** Of the daemon that answers. */
+  readonly version: string;
+  readonly hosts: readonly Omit<HostRow, 'images' | 'containers'>[];
 }
 
 export interface Written {
@@ -114,6 +121,8 @@ export interface HostRow extends HostRecord {
   readonly state: 'ready' | 'draining' | 'lost' | 'removing';
   readonly leader: boolean;
   readonly usedSlots: number;
+  readonly usedCpus: number;
+  readonly usedMemoryBytes: number;
   readonly instances: number;
   /** When it was last heard, at the latest. */
   readonly heartbeatMs: number | null;

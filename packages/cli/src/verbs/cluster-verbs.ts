@@ -1,3 +1,4 @@
+import { infoText } from '../output/info-text.js';
 import { printable } from '../output/printable.js';
 import { readText } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
@@ -5,7 +6,9 @@ import { type Call, DONE, type Perform } from '../verb.js';
 import { API_VERSION, VERSION, versionText } from '../version.js';
 
 export const info: Perform = async (call) => {
-  call.output.value(await (await call.client()).info());
+  const facts = await (await call.client()).info();
+  if (call.output.json) call.output.value(facts);
+  else call.output.lines(infoText(facts, call.io.now()));
   return DONE;
 };
 
