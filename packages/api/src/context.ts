@@ -1,4 +1,4 @@
-import type { Cluster, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
+import type { Cluster, ContainerEngine, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
 import { describeError, LOGS, readCluster, TOPICS } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
@@ -16,6 +16,8 @@ export interface ApiContext {
   readonly telemetry: Telemetry;
   /** The whole cluster state, read now. */
   readonly moment: () => Promise<Moment>;
+  /** This host's; null where the daemon runs no containers. */
+  readonly engine: Pick<ContainerEngine, 'list' | 'output'> | null;
   readonly claims: ClaimChecker;
   /** Why the key may not be cleared here; null when it may. */
   readonly keyNeeded: () => string | null;

@@ -1,5 +1,6 @@
 import { createApi, PATHS } from '@reactor/api';
 import { KEYS } from '@reactor/core';
+import { createFakeEngine } from '@reactor/testkit';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
 /** Every documented route with a request that it answers: method, path as in the table, body. */
@@ -51,6 +52,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.1/instances'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
   ['GET', '/v1.1/endpoints/:endpoint/placement'],
+  ['GET', '/v1.1/endpoints/:endpoint/output'],
   ['GET', '/v1.1/endpoints/:endpoint/log'],
   ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],
   ['PUT', '/v1.1/endpoints/:endpoint/log', '"hello"'],
@@ -62,7 +64,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
 
 let running: RunningApi;
 beforeEach(async () => {
-  running = await startApi();
+  running = await startApi({ engine: createFakeEngine() });
   await running.client.createEndpoint('pyex', PYEX);
   // Of a host that is away; one that is alive could not be removed.
   await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });

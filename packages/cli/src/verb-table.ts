@@ -201,6 +201,17 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await following()).watch,
   },
   {
+    name: 'logs',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'what its containers on this host wrote, line by line after the instance',
+    more: [
+      'Both streams, interleaved by time; the newest 1000 lines unless --tail says otherwise. -f goes on as they write, also',
+      'with instances that start meanwhile. For the instances of another host ask the daemon there: --api HOST.',
+    ],
+    load: async () => (await following()).logs,
+  },
+  {
     name: 'post',
     group: 'why',
     args: ['ENDPOINT'],

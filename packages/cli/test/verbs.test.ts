@@ -214,6 +214,27 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       stderr: 'reactor: the daemon explains itself in another form than this version knows; try --json\n',
     },
     {
+      argv: ['logs', 'pyex', '--tail', '5', '--since', '1.5'],
+      answers: {
+        [`GET ${EP}/output?tail=5&since=1.5`]: {
+          body: '[2,"i1","stdout","hi \\u001b[1m"]\n[3,"","note","instances on vm2 are not shown"]\n[4,"i2","stderr","oh"]\n',
+        },
+      },
+      stdout: 'i1 | hi \\x1b[1m\ni2 | oh\n',
+      stderr: 'reactor: instances on vm2 are not shown\n',
+    },
+    {
+      argv: ['logs', 'pyex', '--json'],
+      answers: { [`GET ${EP}/output`]: { body: '[2,"i1","stdout","hi"]\n' } },
+      stdout: '[2,"i1","stdout","hi"]\n',
+    },
+    {
+      argv: ['logs', 'pyex'],
+      answers: { [`GET ${EP}/output`]: { body: '{"not":"a row"}\n' } },
+      status: 1,
+      stderr: expect.stringContaining('sends no log of Reactor'),
+    },
+    {
       argv: ['place', 'pyex', '--dry-run'],
       answers: {
         [`GET ${EP}/placement`]: {

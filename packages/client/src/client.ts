@@ -2,6 +2,7 @@ import { type ConfigDocument, type Json, ReactorError } from '@reactor/core';
 import { parseApiAddress } from './api-address.js';
 import { type Call, exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog, rangeParameters } from './follow.js';
+import { readOutput } from './output.js';
 import type {
   Action,
   ClusterInfo,
@@ -17,6 +18,8 @@ import type {
   LogRange,
   LogRow,
   ManagerInfo,
+  OutputRange,
+  OutputRow,
   PlacementAnswer,
   Readiness,
   VersionInfo,
@@ -83,6 +86,8 @@ export interface Client {
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
   follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
+  /** What its containers on the daemon's host wrote. */
+  output(name: string, range?: OutputRange): AsyncIterable<OutputRow>;
   post(name: string, text: string, level?: LogLevel): Promise<void>;
   /** The last decision as it was published; null before the first. */
   decision(name: string): Promise<Json>;
@@ -188,6 +193,7 @@ function stateCalls(
   | 'post'
   | 'decision'
   | 'placement'
+  | 'output'
   | 'evaluate'
 > {
   return {
@@ -202,6 +208,7 @@ function stateCalls(
     instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),
     metrics: (name) => get(target, pathOf(name, 'metrics')),
     log: (name, range) => get(target, `${pathOf(name, 'log')}${rangeQuery(range)}`),
+    output: (name, range) => readOutput(target, pathOf(name, 'output'), range ?? {}),
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
     post: (name, text, level) => send(target, 'POST', `${pathOf(name, 'log')}${level ? `?level=${level}` : ''}`, text),
     decision: (name) => get(target, pathOf(name, 'decision')),

@@ -15,6 +15,8 @@ export type {
   LogRange,
   LogRow,
   ManagerInfo,
+  OutputRange,
+  OutputRow,
   PlacementAnswer,
   Readiness,
   VersionInfo,

@@ -107,6 +107,19 @@ export interface PlacementAnswer {
 /** `seconds` since the epoch with fractions; `seq` grows by one per entry of a log. */
 export type LogRow = readonly [seconds: number, severity: string, message: string, seq: number, event: string];
 
+/** A note has no instance and says what is to be known about the rest. */
+export type OutputRow = readonly [seconds: number, instance: string, stream: 'stdout' | 'stderr' | 'note', text: string];
+
+export interface OutputRange {
+  /** At most the newest so many lines of what is there already. */
+  readonly tail?: number;
+  /** Unix seconds: only what was written from then on. */
+  readonly since?: number;
+  readonly follow?: boolean;
+  /** Ends the following. */
+  readonly signal?: AbortSignal;
+}
+
 export interface LogRange {
   /** Unix seconds: only later entries. */
   readonly since?: number;
