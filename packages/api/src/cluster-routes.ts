@@ -1,16 +1,7 @@
-import {
-  type Cluster,
-  describeError,
-  evaluateJson,
-  type HostRecord,
-  occupies,
-  ReactorError,
-  TOPICS,
-  type TrafficReport,
-  viewInstance,
-} from '@reactor/core';
-import type { ApiContext } from './context.js';
+import { describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
+import { type ApiContext, trafficByHost } from './context.js';
 import { serves } from './endpoint-views.js';
+import { hostRows, liveHosts } from './host-views.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
@@ -25,7 +16,6 @@ export const CLUSTER_ROUTES: readonly Route[] = [
   route('POST', '/auth_key', postAuthKey, { versions: BOTH }),
   // A stub in 2013 already; old clients ask for it.
   route('GET', '/domain', async () => json({ domain: null }), { versions: ['v1.0'] }),
-  route('GET', '/hosts', showHosts),
   // Every daemon reads its own file; the route stays for clients that list it.
   route('GET', '/managers/configs', async () => json([]), { versions: BOTH }),
   route('GET', '/managers/active', showManagers, { versions: BOTH }),
@@ -62,42 +52,33 @@ async function showPrometheus(_request: RouteRequest, context: ApiContext): Prom
 
 // ---------------------------------------------------------------------------------------------------------------- cluster
 
+/** The first four are those of 2013. */
 async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { cluster } = await context.moment();
-  const reports = [...(await context.store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
+  const traffic = await trafficByHost(context);
+  const reports = [...traffic.values()];
   const active = reports.flatMap((report) => Object.values(report.endpoints)).reduce((sum, traffic) => sum + traffic.active, 0);
   const endpoints: Record<string, number> = {};
   for (const { value } of cluster.endpoints.values()) {
     if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
   }
   const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, 0)).filter(serves);
-  return json({ active, instances: serving.length, managers: cluster.hosts.size, endpoints });
-}
-
-function hostsOf(cluster: Cluster): readonly HostRecord[] {
-  return [...cluster.hosts.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-async function showHosts(_request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { cluster } = await context.moment();
-  const leader = cluster.leader?.value.host ?? null;
-  return json(
-    hostsOf(cluster).map((host) => {
-      const there = [...cluster.instances.values()].map(({ value }) => value).filter((instance) => instance.host === host.id);
-      const taking = there.filter((instance) => occupies(instance, cluster));
-      return {
-        ...host,
-        leader: host.id === leader,
-        usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
-        instances: taking.length,
-      };
-    }),
-  );
+  return json({
+    active,
+    instances: serving.length,
+    managers: cluster.hosts.size,
+    endpoints,
+    cluster: cluster.id,
+    leader: cluster.leader?.value.host ?? null,
+    version: context.version,
+    // Without what fills pages: every image and every foreign container.
+    hosts: hostRows(cluster, traffic).map(({ images: _images, containers: _containers, ...row }) => row),
+  });
 }
 
 async function showManagers(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { cluster } = await context.moment();
-  return json(hostsOf(cluster).map((host) => host.id));
+  return json(liveHosts(cluster).map((host) => host.id));
 }
 
 /** As 2013: one that is not alive is `null`, not an error. */

@@ -1,5 +1,5 @@
-import type { Cluster, LogLevel, StateStore, StateView } from '@reactor/core';
-import { describeError, LOGS, readCluster } from '@reactor/core';
+import type { Cluster, ContainerEngine, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
+import { describeError, LOGS, readCluster, TOPICS } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
 import type { ClaimChecker } from './url-claim.js';
@@ -16,6 +16,8 @@ export interface ApiContext {
   readonly telemetry: Telemetry;
   /** The whole cluster state, read now. */
   readonly moment: () => Promise<Moment>;
+  /** This host's; null where the daemon runs no containers. */
+  readonly engine: Pick<ContainerEngine, 'list' | 'output'> | null;
   readonly claims: ClaimChecker;
   /** Why the key may not be cleared here; null when it may. */
   readonly keyNeeded: () => string | null;
@@ -39,6 +41,17 @@ export function momentReader(store: StateStore): () => Promise<Moment> {
     view = fresh;
     return moment;
   };
+}
+
+/** What the load balancers said last. */
+export async function trafficReports(context: ApiContext): Promise<readonly TrafficReport[]> {
+  return [...(await trafficByHost(context)).values()];
+}
+
+/** The same by host. */
+export async function trafficByHost({ store }: ApiContext): Promise<ReadonlyMap<string, TrafficReport>> {
+  const latest = await store.latest(TOPICS.traffic);
+  return new Map([...latest].map(([topic, value]) => [topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport]));
 }
 
 /**

@@ -1,14 +1,6 @@
 import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
-import {
-  type ConfigDocument,
-  type EndpointConfig,
-  type EndpointState,
-  type Json,
-  ReactorError,
-  TOPICS,
-  type TrafficReport,
-} from '@reactor/core';
-import type { ApiContext } from './context.js';
+import { type ConfigDocument, type EndpointState, type Json, ReactorError, TOPICS } from '@reactor/core';
+import { type ApiContext, trafficReports } from './context.js';
 import { instanceLists, instanceRows, metricsOf, newestDecision, rowOf, servingAddresses, statusOf } from './endpoint-views.js';
 import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
 import { endpointName, liveEndpoint } from './names.js';
@@ -16,6 +8,7 @@ import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
 import { BOTH, type Body, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { maskSecrets, unmaskSecrets } from './secrets.js';
+import { usableConfig } from './usable-config.js';
 
 /** Endpoints: their configuration, their state and what is known of them. */
 export const ENDPOINT_ROUTES: readonly Route[] = [
@@ -31,6 +24,7 @@ export const ENDPOINT_ROUTES: readonly Route[] = [
   route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH }),
   route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'] }),
   route('GET', '/endpoints/:endpoint/decision', showDecision),
+  route('GET', '/instances', listInstances),
 ];
 
 // ---------------------------------------------------------------------------------------------------------- configuration
@@ -165,17 +159,8 @@ async function postState(request: RouteRequest, context: ApiContext): Promise<Re
 async function showState(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const decision = newestDecision(cluster, name, await context.store.latest(TOPICS.decision(name)), TOPICS.decision(name));
-  return json(statusOf(cluster, endpoint, usableConfig(endpoint.value.document), decision), endpoint.revision);
-}
-
-/** Null when the stored configuration is not one this version accepts: what is known besides is shown all the same. */
-function usableConfig(document: ConfigDocument): EndpointConfig | null {
-  try {
-    return resolveEndpoint(document).config;
-  } catch (error) {
-    if (error instanceof ReactorError) return null;
-    throw error;
-  }
+  const config = usableConfig(endpoint.value.document);
+  return json(statusOf(cluster, endpoint, { config, decision, nowMs: context.now() }), endpoint.revision);
 }
 
 async function showIps(request: RouteRequest, context: ApiContext): Promise<Reply> {
@@ -186,14 +171,20 @@ async function showIps(request: RouteRequest, context: ApiContext): Promise<Repl
 async function showInstances(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const detail = readFlag(request.query, 'detail');
   const { name, cluster } = await liveEndpoint(request, context);
-  return json(detail ? instanceRows(cluster, name) : instanceLists(cluster, name));
+  return json(detail ? instanceRows(cluster, name, await trafficReports(context)) : instanceLists(cluster, name));
+}
+
+/** Of every endpoint, removed ones included while something of them is left. */
+async function listInstances(_request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { cluster } = await context.moment();
+  const reports = await trafficReports(context);
+  return json([...cluster.instancesOf.keys()].sort().flatMap((name) => instanceRows(cluster, name, reports)));
 }
 
 async function showMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const { config } = resolveEndpoint(endpoint.value.document);
-  const reports = [...(await context.store.latest(TOPICS.traffic)).values()] as unknown as readonly TrafficReport[];
-  return json(metricsOf(cluster, name, config, reports, context.now()));
+  return json(metricsOf(cluster, name, config, await trafficReports(context), context.now()));
 }
 
 async function showDecision(request: RouteRequest, context: ApiContext): Promise<Reply> {

@@ -1,5 +1,6 @@
 import {
   type At,
+  activeHold,
   type Cluster,
   type DecisionReport,
   type EndpointConfig,
@@ -9,6 +10,7 @@ import {
   instanceWord,
   type Json,
   measure,
+  openConnections,
   type TrafficReport,
   viewInstance,
 } from '@reactor/core';
@@ -41,7 +43,14 @@ export function servingAddresses(cluster: Cluster, endpoint: string): readonly s
     .filter((address) => address !== null);
 }
 
-export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, config: EndpointConfig | null, decision: Json): object {
+export interface StatusFacts {
+  /** Null when the stored one cannot be used. */
+  readonly config: EndpointConfig | null;
+  readonly decision: Json;
+  readonly nowMs: number;
+}
+
+export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, { config, decision, nowMs }: StatusFacts): object {
   const { name, state } = endpoint.value;
   const counts = new Map(WORDS.map((word) => [word, 0]));
   for (const view of instancesOf(cluster, name)) {
@@ -58,6 +67,7 @@ export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, config:
     active: [...servingAddresses(cluster, name), ...fixed],
     manager: cluster.leader?.value.host ?? null,
     target: targetOf(decision),
+    hold: activeHold(endpoint.value.hold, nowMs),
     instances: Object.fromEntries(counts),
     setAside: Object.fromEntries(setAside),
   };
@@ -94,7 +104,8 @@ export function instanceLists(cluster: Cluster, endpoint: string): object {
   return lists;
 }
 
-export function instanceRows(cluster: Cluster, endpoint: string): readonly object[] {
+/** `reports` is what the load balancers said last; open connections are unknown while none said anything. */
+export function instanceRows(cluster: Cluster, endpoint: string, reports: readonly TrafficReport[]): readonly object[] {
   return instancesOf(cluster, endpoint).map((view) => ({
     id: view.record.id,
     endpoint,
@@ -104,6 +115,7 @@ export function instanceRows(cluster: Cluster, endpoint: string): readonly objec
     address: addressOf(view),
     createdAtMs: view.record.createdAtMs,
     readyAtMs: view.report?.readyAtMs ?? null,
+    active: reports.length === 0 ? null : openConnections(endpoint, view.record.id, reports),
     slots: view.record.slots,
     error: view.report?.error ?? null,
   }));

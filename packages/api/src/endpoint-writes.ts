@@ -6,9 +6,11 @@ import {
   type EndpointConfig,
   type EndpointRecord,
   type EndpointState,
+  type Hold,
   type Json,
   KEYS,
   ReactorError,
+  untilWords,
 } from '@reactor/core';
 import { type ApiContext, recordEvent } from './context.js';
 import { noEndpoint } from './names.js';
@@ -130,6 +132,27 @@ export async function setState(
   });
   const { event, message } = STATE_EVENTS[state];
   if (moved) await recordEvent(context, name, event, message);
+  return written;
+}
+
+/** Holds the count until `untilMs`, or hands it back to the rules with null. Kept through stop and start: it is about how many, not whether. */
+export async function setHold(context: ApiContext, name: string, hold: Hold | null, ifMatch: number | null): Promise<Written> {
+  let moved = false;
+  const written = await write(context, {
+    name,
+    ifMatch,
+    merges: true,
+    next(current) {
+      if (current === null) throw noEndpoint(name);
+      const { hold: before, ...rest } = current;
+      moved = before?.count !== hold?.count || before?.untilMs !== hold?.untilMs;
+      if (!moved) return { record: current, draft: null };
+      return { record: { ...rest, ...(hold === null ? {} : { hold }), changedAtMs: context.now() }, draft: null };
+    },
+  });
+  if (!moved) return written;
+  if (hold === null) await recordEvent(context, name, 'HOLD_ENDED', 'handed back to its rules by the operator');
+  else await recordEvent(context, name, 'HOLD_SET', `held at ${hold.count} by the operator ${untilWords(hold, context.now())}`);
   return written;
 }
 

@@ -22,6 +22,12 @@ export function managerName(request: RouteRequest): string {
   return name;
 }
 
+export function hostName(request: RouteRequest): string {
+  const name = request.params['host'] ?? '';
+  if (MANAGER_FORM.test(name)) return name;
+  throw new ReactorError('request_invalid', `${quoted(name)} is not a host: expected up to 128 of a-z A-Z 0-9 . _ : -`);
+}
+
 export interface LiveEndpoint {
   readonly name: string;
   readonly endpoint: At<EndpointRecord>;

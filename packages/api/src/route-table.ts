@@ -1,9 +1,22 @@
 import { CLUSTER_ROUTES, DAEMON_ROUTES } from './cluster-routes.js';
 import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
+import { HOLD_ROUTES } from './hold-routes.js';
+import { HOST_ROUTES } from './host-routes.js';
+import { OUTPUT_ROUTES } from './output-routes.js';
+import { PLACEMENT_ROUTES } from './placement-routes.js';
 import type { Method, Route } from './route.js';
 
-const TABLE: readonly Route[] = [...DAEMON_ROUTES, ...CLUSTER_ROUTES, ...ENDPOINT_ROUTES, ...LOG_ROUTES];
+const TABLE: readonly Route[] = [
+  ...DAEMON_ROUTES,
+  ...CLUSTER_ROUTES,
+  ...ENDPOINT_ROUTES,
+  ...HOLD_ROUTES,
+  ...HOST_ROUTES,
+  ...PLACEMENT_ROUTES,
+  ...OUTPUT_ROUTES,
+  ...LOG_ROUTES,
+];
 
 /** Every path the API answers, with its routes by method. */
 export const PATHS: ReadonlyMap<string, ReadonlyMap<Method, Route>> = pathsOf(TABLE);

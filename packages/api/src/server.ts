@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type LogLevel, type Meter, ReactorError, type StateStore } from '@reactor/core';
+import { type ContainerEngine, type LogLevel, type Meter, ReactorError, type StateStore } from '@reactor/core';
 import { createApplication } from './application.js';
 import { type ApiContext, momentReader } from './context.js';
 import { createErrorTeller } from './error-reply.js';
@@ -23,6 +23,8 @@ export interface ApiOptions {
   /** What `/readyz` says. */
   readonly health: () => { readonly ok: boolean; readonly problems: readonly string[] };
   readonly log: (level: LogLevel, message: string) => void;
+  /** This host's containers, to read what they write. */
+  readonly engine?: Pick<ContainerEngine, 'list' | 'output'>;
   /** From createMeter, where the loops need the meter before the API exists; made here otherwise. */
   readonly telemetry?: Telemetry;
   /** When the daemon saw the cluster state go; without it, an outage begins with the first request that meets it. */
@@ -80,6 +82,7 @@ export function createApi(options: ApiOptions): Api {
     log: options.log,
     telemetry,
     moment: momentReader(options.store),
+    engine: options.engine ?? null,
     claims: createClaimChecker(),
     keyNeeded: () => (options.openToAll ? null : keyNeeded(listensTo)),
     follow() {

@@ -1,4 +1,6 @@
 import { createApi, PATHS } from '@reactor/api';
+import { KEYS } from '@reactor/core';
+import { createFakeEngine } from '@reactor/testkit';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
 /** Every documented route with a request that it answers: method, path as in the table, body. */
@@ -16,6 +18,9 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['POST', '/v1.1/auth_key', '{"auth_key":null}'],
   ['GET', '/v1.0/domain'],
   ['GET', '/v1.1/hosts'],
+  ['POST', '/v1.1/hosts/:host/state', '{"action":"drain"}'],
+  ['PUT', '/v1.1/hosts/:host/state', '{"action":"activate"}'],
+  ['DELETE', '/v1.1/hosts/:host'],
   ['GET', '/v1.0/managers/configs'],
   ['GET', '/v1.1/managers/configs'],
   ['GET', '/v1.0/managers/active'],
@@ -37,12 +42,17 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['POST', '/v1.1/endpoints/:endpoint/state', ACTION],
   ['PUT', '/v1.0/endpoints/:endpoint/state', ACTION],
   ['PUT', '/v1.1/endpoints/:endpoint/state', ACTION],
+  ['PUT', '/v1.1/endpoints/:endpoint/hold', '{"count":3,"forMs":null}'],
+  ['DELETE', '/v1.1/endpoints/:endpoint/hold'],
   ['GET', '/v1.0/endpoints/:endpoint/ips'],
   ['GET', '/v1.1/endpoints/:endpoint/ips'],
   ['GET', '/v1.0/endpoints/:endpoint/metrics'],
   ['GET', '/v1.1/endpoints/:endpoint/metrics'],
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
+  ['GET', '/v1.1/instances'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
+  ['GET', '/v1.1/endpoints/:endpoint/placement'],
+  ['GET', '/v1.1/endpoints/:endpoint/output'],
   ['GET', '/v1.1/endpoints/:endpoint/log'],
   ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],
   ['PUT', '/v1.1/endpoints/:endpoint/log', '"hello"'],
@@ -54,8 +64,10 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
 
 let running: RunningApi;
 beforeEach(async () => {
-  running = await startApi();
+  running = await startApi({ engine: createFakeEngine() });
   await running.client.createEndpoint('pyex', PYEX);
+  // Of a host that is away; one that is alive could not be removed.
+  await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });
 });
 afterEach(() => running.close());
 
@@ -68,7 +80,7 @@ test('the table and the documentation have the same routes', () => {
 describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body })))('$method $path', ({ method, path, body }) => {
   test('answers', async () => {
     if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
-    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a');
+    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a').replace(':host', 'host-a');
     const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
     expect([answer.status, answer.body.error]).toEqual([200, undefined]);
   });
@@ -112,11 +124,13 @@ test('every method that the client has reaches a route', async () => {
     client.log('pyex', { limit: 1 }),
     client.decision('pyex'),
     client.evaluate(EVALUATE),
+    client.allInstances(),
     client.hosts(),
     client.managersActive(),
     client.manager('host-a'),
     client.managerLog('host-a'),
     client.managerConfigs(),
+    client.placement('pyex'),
   ]);
   expect(read[0]).toEqual({ version: '1.1', reactor: '9.9.9' });
   expect(read[5]).toBe('http://h/');

@@ -79,6 +79,7 @@ describe('the state of an endpoint', () => {
       active: ['10.0.0.1:20000', '10.9.9.9:81'],
       manager: 'host-a',
       target: null,
+      hold: null,
       instances: { starting: 1, ready: 1, unhealthy: 1, dead: 0, unknown: 1, draining: 1, errored: 1, stopping: 1 },
       setAside: {},
     });
@@ -126,6 +127,26 @@ describe('instances', () => {
     ]);
     expect(rows[2]).toMatchObject({ host: 'host-a', address: '10.0.0.1:20001', error: 'answers 500', phase: 'run', slots: 10 });
     expect(rows[6]).toMatchObject({ address: null, createdAtMs: 9, error: null });
+  });
+
+  test('of all endpoints come in the order of their names, with the connections that all load balancers count', async () => {
+    await place(anInstance('two', { endpoint: 'web' }), null);
+    await place(anInstance('one'), aReport('one'));
+    expect((await running.client.allInstances()).map(({ id, active }) => [id, active])).toEqual([
+      ['one', null],
+      ['two', null],
+    ]);
+    const backend = { active: 2, requests: 0, errors: 0, refused: 0 };
+    const pyex: EndpointTraffic = { buckets: [], times: [], active: 2, backends: { one: backend } };
+    const report: TrafficReport = { atMs: 0, completeSinceMs: 0, endpoints: { pyex }, badLines: 0, lagBytes: 0 };
+    await running.store.publish(
+      { [TOPICS.trafficOf('host-a')]: report as never, [TOPICS.trafficOf('host-b')]: report as never },
+      60_000,
+    );
+    expect((await running.client.allInstances()).map(({ id, active }) => [id, active])).toEqual([
+      ['one', 4],
+      ['two', 0],
+    ]);
   });
 });
 
@@ -200,7 +221,20 @@ describe('the cluster', () => {
     await placeOneOfEach();
     await running.client.createEndpoint('other', '[endpoint]\nurl=http://other/\n');
     await running.client.act('other', 'stop');
-    expect(await running.client.info()).toEqual({ active: 0, instances: 2, managers: 1, endpoints: { PAUSED: 1, STOPPED: 1 } });
+    await running.put(KEYS.leader, { host: 'host-a', epoch: 1 });
+    const { active, instances, managers, endpoints, ...more } = await running.client.info();
+    expect({ active, instances, managers, endpoints }).toEqual({
+      active: 0,
+      instances: 2,
+      managers: 1,
+      endpoints: { PAUSED: 1, STOPPED: 1 },
+    });
+    expect(more).toMatchObject({ leader: 'host-a', version: '9.9.9', cluster: expect.any(String) });
+    expect(more.hosts.map(({ id, state, usedSlots }) => [id, state, usedSlots])).toEqual([
+      ['host-a', 'ready', 60],
+      ['host-z', 'lost', 10],
+    ]);
+    expect(more.hosts[0]).not.toHaveProperty('images');
   });
 
   test('shows its hosts with the slots that are taken and who leads', async () => {
@@ -212,6 +246,7 @@ describe('the cluster', () => {
     expect(hosts.map(({ id, leader, usedSlots, instances }) => ({ id, leader, usedSlots, instances }))).toEqual([
       { id: 'host-a', leader: false, usedSlots: 60, instances: 6 },
       { id: 'host-b', leader: true, usedSlots: 0, instances: 0 },
+      { id: 'host-z', leader: false, usedSlots: 10, instances: 1 },
     ]);
     expect(await running.client.managersActive()).toEqual(['host-a', 'host-b']);
     expect(await running.client.manager('host-b')).toEqual({
@@ -222,6 +257,106 @@ describe('the cluster', () => {
       leader: true,
     });
     expect(await running.client.manager('host-x')).toBeNull();
+  });
+});
+
+describe('where the next instance would go', () => {
+  test('is answered for every host, and nothing is written', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    await running.put(KEYS.host('host-c'), aHost('host-c', { slots: 5 }));
+    await running.put(KEYS.hostConfig('host-b'), { draining: true, removed: false });
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    const { revision } = await running.store.read('');
+    expect(await running.client.placement('pyex')).toEqual({
+      endpoint: 'pyex',
+      strategy: 'spread',
+      host: 'host-a',
+      reason: 'spread: 1.0 % used after placement',
+      hosts: [
+        { host: 'host-a', verdict: 'chosen', filter: null, reason: 'spread: 1.0 % used after placement' },
+        { host: 'host-b', verdict: 'refused', filter: 'health', reason: 'draining' },
+        { host: 'host-c', verdict: 'refused', filter: 'capacity', reason: 'needs 10 slots, 5 free' },
+        { host: 'host-z', verdict: 'refused', filter: 'health', reason: 'lost' },
+      ],
+    });
+    expect((await running.store.read('')).revision).toBe(revision);
+  });
+
+  test('keeps away from hosts where its starts failed lately', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    const failed = { host: 'host-a', atMs: running.clock.nowMs };
+    const failures = { count: 3, notBeforeMs: 0, recent: [failed, failed, failed] };
+    await running.put(KEYS.history('pyex'), { targets: { targets: [] }, failures, decision: null });
+    expect((await running.client.placement('pyex')).host).toBe('host-b');
+  });
+
+  test('is no question for an endpoint without a cloud', async () => {
+    await running.client.createEndpoint('fixed', '[endpoint]\nurl=http://fixed/\n');
+    await expect(running.client.placement('fixed')).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+});
+
+describe('hosts', () => {
+  const states = async () => Object.fromEntries((await running.client.hosts()).map(({ id, state }) => [id, state]));
+
+  test('are ready, draining or lost, and say when they were heard', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b'));
+    await running.put(KEYS.hostConfig('host-b'), { draining: true, removed: false });
+    await running.put(KEYS.balancer('host-c'), { host: 'host-c', revision: 1, serving: [], setAside: {}, error: null });
+    await running.put(KEYS.loss('host-c'), { sinceMs: 5 });
+    const report: TrafficReport = { atMs: 7, completeSinceMs: 0, endpoints: {}, badLines: 0, lagBytes: 0 };
+    await running.store.publish({ [TOPICS.trafficOf('host-a')]: report as never }, 60_000);
+    expect((await running.client.hosts()).map(({ id, state, heartbeatMs }) => [id, state, heartbeatMs])).toEqual([
+      ['host-a', 'ready', 7],
+      ['host-b', 'draining', null],
+      ['host-c', 'lost', 5],
+    ]);
+  });
+
+  test('are drained and activated, which says what stands in the way', async () => {
+    await place(anInstance('one'), aReport('one'));
+    expect(await running.client.changeHost('host-a', 'drain')).toEqual({
+      host: 'host-a',
+      state: 'draining',
+      instances: 1,
+      warnings: [
+        'pyex is PAUSED: its instances stay until it is started',
+        'no other host takes instances: they stay until one does',
+      ],
+    });
+    expect(await states()).toEqual({ 'host-a': 'draining' });
+    expect(await running.client.changeHost('host-a', 'activate')).toMatchObject({ state: 'ready', warnings: [] });
+    expect((await running.store.read(KEYS.hostConfigs)).entries.size).toBe(0);
+  });
+
+  test('are removed only when they are gone', async () => {
+    await expect(running.client.removeHost('host-a')).rejects.toMatchObject({ code: 'host_alive' });
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    expect(await states()).toEqual({ 'host-a': 'ready', 'host-z': 'lost' });
+    expect(await running.client.removeHost('host-z')).toMatchObject({ state: 'removing', instances: 1 });
+    expect(await running.client.removeHost('host-z')).toMatchObject({ state: 'removing' });
+  });
+
+  test('are not removed when they come back at that very moment', async () => {
+    await place(anInstance('lost', { host: 'host-z' }), null);
+    running.rival.before = () => running.put(KEYS.host('host-z'), aHost('host-z'));
+    await expect(running.client.removeHost('host-z')).rejects.toMatchObject({ code: 'host_alive' });
+    expect((await running.store.read(KEYS.hostConfigs)).entries.size).toBe(0);
+  });
+
+  test('that nobody knows are named, with those that are there', async () => {
+    await expect(running.client.changeHost('vm9', 'drain')).rejects.toMatchObject({
+      code: 'not_found',
+      message: "no host 'vm9'; there is host-a",
+    });
+    const answer = await running.ask('POST', '/v1.1/hosts/host-a/state', {
+      headers: { 'content-type': 'application/json' },
+      body: '{"action":"stop"}',
+    });
+    expect(answer.body.error).toMatchObject({
+      code: 'request_invalid',
+      message: "action: expected drain or activate, got 'stop'",
+    });
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Client } from '@reactor/client';
 import { readCommandLine } from './command-line.js';
 import { OPTION_NAMES, optionSpec } from './option-table.js';
 import { printable } from './output/printable.js';
@@ -57,7 +58,10 @@ async function candidates(call: Call, before: readonly string[], prefix: string)
   if (prefix.startsWith('-')) return optionsOf(verb);
   if (name === undefined) return VERBS.map((known) => known.name);
   const wanted = verb?.args[args.length];
-  if (wanted === 'ENDPOINT') return endpointNames(call, before);
+  if (wanted === 'ENDPOINT' || wanted === '[ENDPOINT]') return endpointNames(call, before);
+  if (wanted === 'ENDPOINT=COUNT') return (await endpointNames(call, before)).map((endpoint) => `${endpoint}=`);
+  if (wanted === 'drain|activate|remove') return ['drain', 'activate', 'remove'];
+  if (wanted === 'HOST') return hostIds(call, before);
   if (wanted === 'SECTION') return SECTIONS;
   if (wanted === 'bash|zsh') return ['bash', 'zsh'];
   if (wanted === '[VERB|TOPIC]') return [...VERBS.map((known) => known.name), ...(await import('./help-topics.js')).TOPIC_NAMES];
@@ -75,13 +79,22 @@ function optionsOf(verb: Verb | undefined): readonly string[] {
 /** A Tab must not hang: without a quick answer there are no names. */
 const NAMES_TIMEOUT_MS = 1000;
 
-async function endpointNames(call: Call, before: readonly string[]): Promise<readonly string[]> {
+const endpointNames = (call: Call, before: readonly string[]): Promise<readonly string[]> =>
+  asked(call, before, (client) => client.endpoints());
+
+const hostIds = (call: Call, before: readonly string[]): Promise<readonly string[]> =>
+  asked(call, before, async (client) => (await client.hosts()).map(({ id }) => id));
+
+async function asked(
+  call: Call,
+  before: readonly string[],
+  ask: (client: Client) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
   const [{ connect }, line] = [await import('./connect.js'), readCommandLine(before, call.io.env)];
   // Never ask for a password in the middle of a line.
   const quiet = { ...line, options: { ...line.options, askpass: undefined, timeout: NAMES_TIMEOUT_MS / 1000 } };
   try {
-    const client = await connect(quiet, call.io, { ...call.output, say: () => {} });
-    return [...(await client.endpoints())].sort();
+    return [...(await ask(await connect(quiet, call.io, { ...call.output, say: () => {} })))].sort();
   } catch {
     return [];
   }

@@ -1,3 +1,8 @@
+/*
+ * Every verb, in the order of the help. Each loads its own file only when it is called. Long, but one thing: a table with
+ * a row per verb, which help, completion and the usage check read.
+ */
+
 import { EXAMPLE_CONFIG } from './help-example.js';
 import type { Verb } from './verb.js';
 
@@ -8,9 +13,9 @@ const running = () => import('./verbs/run-verbs.js');
 const reasons = () => import('./verbs/why-verbs.js');
 const following = () => import('./verbs/log-verbs.js');
 const cluster = () => import('./verbs/cluster-verbs.js');
+const hosts = () => import('./verbs/host-verbs.js');
 const shell = () => import('./completion.js');
 
-/** Every verb, in the order of the help. Each loads its own file only when it is called. */
 export const VERBS: readonly Verb[] = [
   {
     name: 'manage',
@@ -113,6 +118,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await running()).stop,
   },
   {
+    name: 'scale',
+    group: 'run',
+    args: ['ENDPOINT=COUNT'],
+    about: 'hold a count, whatever the rules say; =auto hands it back to them',
+    more: [
+      'The count may lie below min_instances (0 drains everything) but max_instances caps it; ramp_limit sets the pace.',
+      '--for ends the hold by itself; without it the hold lasts until `reactor scale ENDPOINT=auto`. It is kept through stop',
+      'and start. `reactor explain` and `reactor state` show it. Example: reactor scale pyex=3 --for 30m',
+    ],
+    load: async () => (await import('./verbs/scale-verb.js')).scale,
+  },
+  {
     name: 'state',
     group: 'run',
     args: ['ENDPOINT'],
@@ -125,6 +142,13 @@ export const VERBS: readonly Verb[] = [
     args: ['ENDPOINT'],
     about: 'its instances: id, state, host, address',
     load: async () => (await running()).instances,
+  },
+  {
+    name: 'ps',
+    group: 'run',
+    args: ['[ENDPOINT]'],
+    about: 'the instances of one or all endpoints: host, state, age, open connections',
+    load: async () => (await running()).ps,
   },
   {
     name: 'ips',
@@ -143,6 +167,17 @@ export const VERBS: readonly Verb[] = [
       'what each limit made of it, and the steps taken. --json prints the record itself.',
     ],
     load: async () => (await reasons()).explain,
+  },
+  {
+    name: 'place',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'which host the next instance would go to, and why not the others (--dry-run)',
+    more: [
+      'Asks the placement that the controller asks, on the hosts as they are now. Nothing is started or reserved. Exit status 1',
+      'when every host refuses.',
+    ],
+    load: async () => (await reasons()).place,
   },
   {
     name: 'get-metrics',
@@ -164,6 +199,17 @@ export const VERBS: readonly Verb[] = [
     args: ['ENDPOINT'],
     about: 'the same, and go on as things happen (Ctrl-C ends)',
     load: async () => (await following()).watch,
+  },
+  {
+    name: 'logs',
+    group: 'why',
+    args: ['ENDPOINT'],
+    about: 'what its containers on this host wrote, line by line after the instance',
+    more: [
+      'Both streams, interleaved by time; the newest 1000 lines unless --tail says otherwise. -f goes on as they write, also',
+      'with instances that start meanwhile. For the instances of another host ask the daemon there: --api HOST.',
+    ],
+    load: async () => (await following()).logs,
   },
   {
     name: 'post',
@@ -189,7 +235,7 @@ export const VERBS: readonly Verb[] = [
     name: 'info',
     group: 'cluster',
     args: [],
-    about: 'counts of endpoints, instances and managers',
+    about: 'the cluster: counts, leader, and each host with what it has left',
     load: async () => (await cluster()).info,
   },
   {
@@ -197,7 +243,21 @@ export const VERBS: readonly Verb[] = [
     group: 'cluster',
     args: [],
     about: 'the hosts, their slots and their state',
-    load: async () => (await cluster()).hosts,
+    load: async () => (await hosts()).hosts,
+  },
+  {
+    name: 'host',
+    group: 'cluster',
+    args: ['drain|activate|remove', 'HOST'],
+    about: 'empty a host, take it back, or forget one that is gone',
+    more: [
+      'drain     places nothing new there and moves its instances away: each is replaced before it goes, never below the',
+      '          count. Without room elsewhere they stay, and `reactor explain` says what they wait for.',
+      'activate  takes the wish back.',
+      'remove    forgets a host that is gone for good, without waiting for unknown_timeout. Refused while it is alive. If it',
+      '          ever returns it is a new host; its old containers are left alone and named in its log.',
+    ],
+    load: async () => (await hosts()).host,
   },
   {
     name: 'manager-active',

@@ -115,11 +115,20 @@ describe('completion', () => {
     expect(await offered('--json', 'explain', 'w')).toEqual(['web']);
   });
 
+  test('offers endpoints ready for a count, and hosts', async () => {
+    expect(await offered('scale', 'we')).toEqual(['web=']);
+    expect(await offered('ps', 'we')).toEqual(['web']);
+    await daemon.close();
+    daemon = await fixedDaemon({ 'GET /v1.1/hosts': { body: [{ id: 'vm2' }, { id: 'vm1' }] } });
+    expect(await offered('host', 'drain', 'v')).toEqual(['vm1', 'vm2']);
+  });
+
   test('offers options of the verb, sections, shells and topics', async () => {
     expect(await offered('get-metrics', '--p')).toEqual(['--password', '--password-file', '--python']);
     expect(await offered('list', '--p')).toEqual(['--password', '--password-file']);
     expect(await offered('set', 'pyex', 'cl')).toEqual(['cloud:docker']);
     expect(await offered('completion', '')).toEqual(['bash', 'zsh']);
+    expect(await offered('host', 'd')).toEqual(['drain']);
     expect(await offered('help', 'ru')).toEqual(['rules']);
     expect(await offered('list', '')).toEqual([]);
   });

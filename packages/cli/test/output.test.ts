@@ -1,4 +1,5 @@
 import { duration } from '../src/output/age.js';
+import { infoText } from '../src/output/info-text.js';
 import { jsonObjectLine, jsonText } from '../src/output/json-text.js';
 import { clockTime, logLine } from '../src/output/log-line.js';
 import { printable, printableLines } from '../src/output/printable.js';
@@ -120,5 +121,78 @@ describe("Python 2's repr", () => {
     expect(pythonRepr({ active: 0, rate: 1.5 })).toBe("{u'active': 0.0, u'rate': 1.5}");
     expect(pythonRepr({ "it's": true, 'a"\'b': null })).toBe(`{u"it's": True, u'a"\\'b': None}`);
     expect(pythonRepr(['é', '漢', '🎉', '\n\\', '\u0007'])).toBe("[u'\\xe9', u'\\u6f22', u'\\U0001f389', u'\\n\\\\', u'\\x07']");
+  });
+});
+
+describe('the cluster at a glance', () => {
+  const host = {
+    id: 'vm1',
+    name: 'vm1',
+    address: '10.0.0.1',
+    state: 'ready',
+    heartbeatMs: 9_600,
+    leader: true,
+    slots: 1000,
+    usedSlots: 50,
+    cpus: 4,
+    usedCpus: 0.1 + 0.2,
+    memoryBytes: 8_000_000_000,
+    usedMemoryBytes: 512 * 2 ** 20,
+    overcommit: 0,
+    labels: { size: 'xxl', region: 'eu' },
+    instances: 5,
+    dockerVersion: '20.10.24',
+    dockerError: null,
+    startedAtMs: 0,
+    version: '0.1.0',
+  } as const;
+  const info = {
+    active: 12,
+    instances: 5,
+    managers: 1,
+    endpoints: { RUNNING: 2, PAUSED: 1 },
+    cluster: 'c1',
+    leader: 'vm1',
+    version: '0.1.0',
+    hosts: [host, { ...host, id: 'vm2', name: 'vm\u001b2', address: '', state: 'lost', slots: 0, usedSlots: 10, instances: 1 }],
+  } as const;
+
+  test('reads as docker info did for a Swarm', () => {
+    expect(infoText(info, 10_000)).toEqual([
+      'Endpoints: 3 (1 PAUSED, 2 RUNNING)',
+      'Instances: 5 serving',
+      'Connections: 12 open',
+      'Slots: 60 / 1000',
+      'Leader: vm1',
+      'Cluster: c1',
+      'Version: 0.1.0',
+      'Hosts: 2',
+      ' vm1: 10.0.0.1',
+      '  └ State: ready, heard 0.4s ago',
+      '  └ Instances: 5',
+      '  └ Slots: 50 / 1000',
+      '  └ Reserved CPUs: 0.3 / 4',
+      '  └ Reserved Memory: 512 MiB / 7.451 GiB',
+      '  └ Labels: region=eu, size=xxl',
+      '  └ Docker: 20.10.24',
+      '  └ Reactor: 0.1.0',
+      ' vm\\x1b2',
+      '  └ State: lost, heard 0.4s ago',
+      '  └ Instances: 1',
+    ]);
+  });
+
+  test('of an empty cluster has nothing to divide by', () => {
+    const empty = { ...info, active: 0, instances: 0, managers: 0, endpoints: {}, leader: null, hosts: [] };
+    expect(infoText(empty, 0)).toEqual([
+      'Endpoints: 0',
+      'Instances: 0 serving',
+      'Connections: 0 open',
+      'Slots: 0 / 0',
+      'Leader: none',
+      'Cluster: c1',
+      'Version: 0.1.0',
+      'Hosts: 0',
+    ]);
   });
 });

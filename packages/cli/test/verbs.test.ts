@@ -18,6 +18,7 @@ const INSTANCE: InstanceRow = {
   address: '10.0.0.1:20000',
   createdAtMs: 1_000_000,
   readyAtMs: 1_000_500,
+  active: 2,
   slots: 10,
   error: null,
 };
@@ -111,6 +112,18 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       answers: { [`POST ${EP}/state`]: {} },
       sent: [`POST ${EP}/state {"action":"${action}"}`],
     })),
+    {
+      argv: ['scale', 'pyex=3', '--for', '30m'],
+      answers: { [`PUT ${EP}/hold`]: { body: { hold: { count: 3, untilMs: 1 }, ...WRITTEN } } },
+      sent: [`PUT ${EP}/hold {"count":3,"forMs":1800000}`],
+    },
+    {
+      argv: ['scale', 'pyex=9'],
+      answers: { [`PUT ${EP}/hold`]: { body: { warnings: ['max_instances caps it at 5'], revision: 8 } } },
+      stderr: 'reactor: warning: max_instances caps it at 5\n',
+      sent: [`PUT ${EP}/hold {"count":9,"forMs":null}`],
+    },
+    { argv: ['scale', 'pyex=auto'], answers: { [`DELETE ${EP}/hold`]: { body: WRITTEN } } },
     { argv: ['ips', 'pyex'], answers: { [`GET ${EP}/ips`]: { body: ['10.0.0.1', '10.0.0.2'] } }, stdout: '10.0.0.1\n10.0.0.2\n' },
     {
       argv: ['instances', 'pyex'],
@@ -125,6 +138,29 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       answers: { [`GET ${EP}/instances?detail=1`]: { body: [INSTANCE] } },
       around: { nowMs: 1_185_000, terminal: true },
       stdout: 'ID  STATE  HOST  ADDRESS         AGE   ERROR\ni1  ready  vm1   10.0.0.1:20000  3m5s  -\n',
+    },
+    {
+      argv: ['ps'],
+      answers: {
+        'GET /v1.1/instances': {
+          body: [
+            INSTANCE,
+            { ...INSTANCE, id: 'i10', endpoint: 'w', state: 'dead', address: null, active: null, error: 'killed' },
+          ],
+        },
+      },
+      around: { nowMs: 1_185_000 },
+      stdout: [
+        'ENDPOINT  ID   HOST  STATE  ADDRESS         AGE   OPEN  ERROR',
+        'pyex      i1   vm1   ready  10.0.0.1:20000  3m5s     2  -',
+        'w         i10  vm1   dead   -               3m5s     -  killed',
+        '',
+      ].join('\n'),
+    },
+    {
+      argv: ['ps', 'pyex', '--json'],
+      answers: { [`GET ${EP}/instances?detail=1`]: { body: [] } },
+      stdout: '[]\n',
     },
     { argv: ['get-metrics', 'pyex'], answers: { [`GET ${EP}/metrics`]: { body: { active: 0 } } }, stdout: '{"active": 0}\n' },
     {
@@ -153,7 +189,7 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       around: { stdin: ' deploying 1.4\n' },
       sent: [`POST ${EP}/log "deploying 1.4"`],
     },
-    { argv: ['info'], answers: { 'GET /v1.1/info': { body: { active: 3 } } }, stdout: '{\n  "active": 3\n}\n' },
+    { argv: ['info', '--json'], answers: { 'GET /v1.1/info': { body: { active: 3 } } }, stdout: '{\n  "active": 3\n}\n' },
     { argv: ['manager-active'], answers: { 'GET /v1.1/managers/active': { body: ['u1'] } }, stdout: 'u1\n' },
     { argv: ['managers'], answers: { 'GET /v1.1/managers/active': { body: ['u1'] } }, stdout: 'u1\n' },
     { argv: ['url'], answers: { 'GET /v1.1/url': { body: { url: null } } }, stdout: 'None\n' },
@@ -178,6 +214,70 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       stderr: 'reactor: the daemon explains itself in another form than this version knows; try --json\n',
     },
     {
+      argv: ['logs', 'pyex', '--tail', '5', '--since', '1.5'],
+      answers: {
+        [`GET ${EP}/output?tail=5&since=1.5`]: {
+          body: '[2,"i1","stdout","hi \\u001b[1m"]\n[3,"","note","instances on vm2 are not shown"]\n[4,"i2","stderr","oh"]\n',
+        },
+      },
+      stdout: 'i1 | hi \\x1b[1m\ni2 | oh\n',
+      stderr: 'reactor: instances on vm2 are not shown\n',
+    },
+    {
+      argv: ['logs', 'pyex', '--json'],
+      answers: { [`GET ${EP}/output`]: { body: '[2,"i1","stdout","hi"]\n' } },
+      stdout: '[2,"i1","stdout","hi"]\n',
+    },
+    {
+      argv: ['logs', 'pyex'],
+      answers: { [`GET ${EP}/output`]: { body: '{"not":"a row"}\n' } },
+      status: 1,
+      stderr: expect.stringContaining('sends no log of Reactor'),
+    },
+    {
+      argv: ['place', 'pyex', '--dry-run'],
+      answers: {
+        [`GET ${EP}/placement`]: {
+          body: {
+            endpoint: 'pyex',
+            strategy: 'spread',
+            host: 'vm2',
+            reason: 'spread: 1.0 % used after placement',
+            hosts: [
+              { host: 'vm1', verdict: 'refused', filter: 'health', reason: 'draining' },
+              { host: 'vm2', verdict: 'chosen', filter: null, reason: 'spread: 1.0 % used after placement' },
+              { host: 'vm3', verdict: 'fits', filter: null, reason: null },
+            ],
+          },
+        },
+      },
+      stdout: [
+        'pyex would go to vm2: spread: 1.0 % used after placement',
+        '',
+        'HOST  VERDICT  FILTER  WHY',
+        'vm1   refused  health  draining',
+        'vm2   chosen   -       spread: 1.0 % used after placement',
+        'vm3   fits     -       another one ranks higher',
+        '',
+      ].join('\n'),
+    },
+    {
+      argv: ['place', 'pyex', '--dry-run'],
+      answers: {
+        [`GET ${EP}/placement`]: {
+          body: { endpoint: 'pyex', strategy: 'spread', host: null, reason: 'there is no host', hosts: [] },
+        },
+      },
+      status: 1,
+      stdout: 'pyex: no host takes it\n',
+    },
+    {
+      argv: ['place', 'pyex'],
+      answers: {},
+      status: 2,
+      stderr: 'reactor: place only asks, the controller acts: reactor place ENDPOINT --dry-run; to act, reactor scale\n',
+    },
+    {
       argv: ['hosts'],
       answers: {
         'GET /v1.1/hosts': {
@@ -185,6 +285,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
             {
               id: 'h1',
               name: 'vm1',
+              state: 'ready',
+              heartbeatMs: 1_184_600,
               address: '10.0.0.1',
               slots: 1000,
               usedSlots: 50,
@@ -196,6 +298,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
             {
               id: 'h2',
               name: 'vm2',
+              state: 'lost',
+              heartbeatMs: null,
               address: '10.0.0.2',
               slots: 0,
               usedSlots: 0,
@@ -207,12 +311,45 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
           ],
         },
       },
+      around: { nowMs: 1_185_000 },
       stdout: [
-        'NAME  ADDRESS   SLOTS  USED  INSTANCES  DOCKER     ROLE    ID',
-        'vm1   10.0.0.1   1000    50          5  20.10      leader  h1',
-        'vm2   10.0.0.2      0     0          0  no answer  -       h2',
+        'NAME  STATE  ADDRESS   SLOTS  USED  INSTANCES  DOCKER     HEARD     ROLE    ID',
+        'vm1   ready  10.0.0.1   1000    50          5  20.10      0.4s ago  leader  h1',
+        'vm2   lost   10.0.0.2      0     0          0  no answer  -         -       h2',
         '',
       ].join('\n'),
+    },
+    {
+      argv: ['host', 'drain', 'vm2'],
+      answers: {
+        'POST /v1.1/hosts/vm2/state': { body: { host: 'vm2', state: 'draining', instances: 3, warnings: ['pyex is PAUSED'] } },
+      },
+      sent: ['POST /v1.1/hosts/vm2/state {"action":"drain"}'],
+      stdout: 'vm2 is draining; 3 instances are to be replaced elsewhere first, see reactor hosts\n',
+      stderr: 'reactor: warning: pyex is PAUSED\n',
+    },
+    {
+      argv: ['host', 'activate', 'vm2'],
+      answers: { 'POST /v1.1/hosts/vm2/state': { body: { host: 'vm2', state: 'ready', instances: 3, warnings: [] } } },
+      sent: ['POST /v1.1/hosts/vm2/state {"action":"activate"}'],
+      stdout: 'vm2 is ready\n',
+    },
+    {
+      argv: ['host', 'remove', 'vm2'],
+      answers: { 'DELETE /v1.1/hosts/vm2': { body: { host: 'vm2', state: null, instances: 0, warnings: [] } } },
+      stdout: 'vm2 is forgotten\n',
+    },
+    {
+      argv: ['host', 'remove', 'vm2'],
+      answers: { 'DELETE /v1.1/hosts/vm2': refused(409, 'host_alive', "host 'vm2' is alive") },
+      status: 1,
+      stderr: "reactor: host 'vm2' is alive\n",
+    },
+    {
+      argv: ['host', 'drian', 'vm2'],
+      answers: {},
+      status: 2,
+      stderr: "reactor: no action 'drian' on a host; did you mean 'drain'?\n",
     },
   ];
   test.each(rows.map((row) => [row.argv.join(' '), row] as const))('%s', (_name, row) => check(row));
@@ -392,5 +529,20 @@ describe('without a daemon', () => {
 
   test('version --json is JSON', async () => {
     expect(JSON.parse((await typed(['version', '--json'])).stdout)).toEqual({ version: VERSION, api: API_VERSION });
+  });
+});
+
+describe('scale refuses before it asks', () => {
+  test.each([
+    [['scale', 'pyex'], "reactor: expected ENDPOINT=COUNT or ENDPOINT=auto, such as pyex=3, not 'pyex'\n"],
+    [['scale', 'pyex=-1'], "reactor: expected ENDPOINT=COUNT or ENDPOINT=auto, such as pyex=3, not 'pyex=-1'\n"],
+    [['scale', 'pyex=3', '--for', 'ever'], "reactor: --for: 'ever' is not a duration; write seconds, or 300ms, 30s, 2m, 1h\n"],
+    [['scale', 'pyex=3', '--for', '0'], 'reactor: --for: must be > 0\n'],
+    [['scale', 'pyex=auto', '--for', '5m'], 'reactor: --for says how long a count is held; auto holds none\n'],
+    [['list', '--for', '5m'], 'reactor: --for is an option of scale, not of list\n'],
+  ])('%j', async (argv, stderr) => {
+    daemon = await fixedDaemon({});
+    expect(await typed(argv, { env: { REACTOR_API: daemon.api } })).toEqual({ status: 2, stdout: '', stderr });
+    expect(daemon.requests).toEqual([]);
   });
 });

@@ -2,11 +2,15 @@ import { type ConfigDocument, type Json, ReactorError } from '@reactor/core';
 import { parseApiAddress } from './api-address.js';
 import { type Call, exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog, rangeParameters } from './follow.js';
+import { readOutput } from './output.js';
 import type {
   Action,
   ClusterInfo,
   EndpointRow,
   EndpointStatus,
+  HoldWritten,
+  HostAction,
+  HostChange,
   HostRow,
   InstanceLists,
   InstanceRow,
@@ -14,6 +18,9 @@ import type {
   LogRange,
   LogRow,
   ManagerInfo,
+  OutputRange,
+  OutputRow,
+  PlacementAnswer,
   Readiness,
   VersionInfo,
   Written,
@@ -68,20 +75,31 @@ export interface Client {
 
   state(name: string): Promise<EndpointStatus>;
   act(name: string, action: Action): Promise<void>;
+  /** Holds the count for `forMs`, null for no end; a null count hands it back to the rules. */
+  hold(name: string, count: number | null, forMs: number | null): Promise<HoldWritten>;
   ips(name: string): Promise<readonly string[]>;
   instances(name: string): Promise<InstanceLists>;
   instancesDetail(name: string): Promise<readonly InstanceRow[]>;
+  /** Of all endpoints. */
+  allInstances(): Promise<readonly InstanceRow[]>;
   metrics(name: string): Promise<Readonly<Record<string, number>>>;
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
   follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
+  /** What its containers on the daemon's host wrote. */
+  output(name: string, range?: OutputRange): AsyncIterable<OutputRow>;
   post(name: string, text: string, level?: LogLevel): Promise<void>;
   /** The last decision as it was published; null before the first. */
   decision(name: string): Promise<Json>;
+  /** Asks only; nothing is reserved. */
+  placement(name: string): Promise<PlacementAnswer>;
   /** One answer per JSON line. */
   evaluate(lines: string): Promise<string>;
 
   hosts(): Promise<readonly HostRow[]>;
+  changeHost(id: string, action: HostAction): Promise<HostChange>;
+  /** Fails with `host_alive` while it is. */
+  removeHost(id: string): Promise<HostChange>;
   managersActive(): Promise<readonly string[]>;
   manager(id: string): Promise<ManagerInfo | null>;
   managerLog(name: string, range?: LogRange): Promise<readonly LogRow[]>;
@@ -163,19 +181,38 @@ function endpointCalls(
 function stateCalls(
   target: Target,
 ): Calls<
-  'state' | 'act' | 'ips' | 'instances' | 'instancesDetail' | 'metrics' | 'log' | 'follow' | 'post' | 'decision' | 'evaluate'
+  | 'state'
+  | 'act'
+  | 'hold'
+  | 'ips'
+  | 'instances'
+  | 'instancesDetail'
+  | 'metrics'
+  | 'log'
+  | 'follow'
+  | 'post'
+  | 'decision'
+  | 'placement'
+  | 'output'
+  | 'evaluate'
 > {
   return {
     state: (name) => get(target, pathOf(name, 'state')),
     act: (name, action) => send(target, 'POST', pathOf(name, 'state'), { action }),
+    hold: (name, count, forMs) =>
+      count === null
+        ? answerOf(target, { method: 'DELETE', path: pathOf(name, 'hold') })
+        : send(target, 'PUT', pathOf(name, 'hold'), { count, forMs }),
     ips: (name) => get(target, pathOf(name, 'ips')),
     instances: (name) => get(target, pathOf(name, 'instances')),
     instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),
     metrics: (name) => get(target, pathOf(name, 'metrics')),
     log: (name, range) => get(target, `${pathOf(name, 'log')}${rangeQuery(range)}`),
+    output: (name, range) => readOutput(target, pathOf(name, 'output'), range ?? {}),
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
     post: (name, text, level) => send(target, 'POST', `${pathOf(name, 'log')}${level ? `?level=${level}` : ''}`, text),
     decision: (name) => get(target, pathOf(name, 'decision')),
+    placement: (name) => get(target, pathOf(name, 'placement')),
     evaluate: async (lines) => {
       const body = { type: 'application/x-ndjson', text: lines };
       return (await exchange(target, { method: 'POST', path: '/v1.1/evaluate', body })).text;
@@ -183,9 +220,16 @@ function stateCalls(
   };
 }
 
-function clusterCalls(target: Target): Calls<'hosts' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'> {
+function clusterCalls(
+  target: Target,
+): Calls<
+  'allInstances' | 'hosts' | 'changeHost' | 'removeHost' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'
+> {
   return {
+    allInstances: () => get(target, '/v1.1/instances'),
     hosts: () => get(target, '/v1.1/hosts'),
+    changeHost: (id, action) => send(target, 'POST', `/v1.1/hosts/${encodeURIComponent(id)}/state`, { action }),
+    removeHost: (id) => answerOf(target, { method: 'DELETE', path: `/v1.1/hosts/${encodeURIComponent(id)}` }),
     managersActive: () => get(target, '/v1.1/managers/active'),
     manager: (id) => get(target, `/v1.1/managers/active/${encodeURIComponent(id)}`),
     managerLog: (name, range) => get(target, `/v1.1/managers/log/${encodeURIComponent(name)}${rangeQuery(range)}`),

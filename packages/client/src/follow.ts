@@ -19,26 +19,42 @@ export interface FollowOptions extends LogRange {
   readonly signal?: AbortSignal;
 }
 
+/** The log of `path` as it grows. */
+export function followLog(target: Target, path: string, options: FollowOptions): AsyncGenerator<LogRow, void, void> {
+  const query = (last: LogRow | null): readonly string[] => (last === null ? rangeParameters(options) : [`after=${last[3]}`]);
+  return followRows(target, { path, query, isRow: isLogRow }, options.signal);
+}
+
+export interface Followed<Row> {
+  readonly path: string;
+  /** What to ask for, `name=value` each, after the last row that was seen. */
+  readonly query: (last: Row | null) => readonly string[];
+  readonly isRow: (value: unknown) => value is Row;
+}
+
 /** Ends when the signal aborts. Throws when the first connection fails, and later only for what cannot pass by itself. */
-export async function* followLog(target: Target, path: string, options: FollowOptions): AsyncGenerator<LogRow, void, void> {
-  let after = options.after ?? null;
+export async function* followRows<Row>(
+  target: Target,
+  { path, query, isRow }: Followed<Row>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Row, void, void> {
+  let last: Row | null = null;
   let met = false;
   let pauseMs = FIRST_PAUSE_MS;
-  while (!options.signal?.aborted) {
+  while (!signal?.aborted) {
     try {
-      const range = after === null ? rangeParameters(options) : [`after=${after}`];
-      for await (const row of connection(target, `${path}?${['follow=1', ...range].join('&')}`, options.signal)) {
+      for await (const row of connection(target, `${path}?${['follow=1', ...query(last)].join('&')}`, isRow, signal)) {
         met = true;
         pauseMs = FIRST_PAUSE_MS;
         if (row === 'open') continue;
-        after = row[3];
+        last = row;
         yield row;
       }
     } catch (error) {
-      if (options.signal?.aborted) return;
+      if (signal?.aborted) return;
       if (!met || !(error instanceof ReactorError) || !error.retryable) throw error;
     }
-    await pause(pauseMs, options.signal);
+    await pause(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
@@ -51,11 +67,12 @@ export function rangeParameters(range: LogRange | undefined): readonly string[] 
 }
 
 /** One connection: `open` once it stands, then its rows, until the server ends it. */
-async function* connection(
+async function* connection<Row>(
   target: Target,
   path: string,
+  isRow: Followed<Row>['isRow'],
   signal: AbortSignal | undefined,
-): AsyncGenerator<LogRow | 'open', void, void> {
+): AsyncGenerator<Row | 'open', void, void> {
   const { response, sent } = await open(target, { method: 'GET', path, accept: 'application/x-ndjson' }, signal);
   const status = response.statusCode ?? 0;
   if (status !== 200) throw answeredError(target, status, await readAll(response, target));
@@ -68,7 +85,7 @@ async function* connection(
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       if (rest.length > LINE_LIMIT) throw new ReactorError('request_invalid', `${target.api} sends no log of Reactor`);
-      for (const line of lines) if (line !== '') yield rowOf(line, target);
+      for (const line of lines) if (line !== '') yield readRow(line, isRow, target);
     }
   } catch (error) {
     throw connectionError(target, error);
@@ -77,11 +94,13 @@ async function* connection(
   }
 }
 
-function rowOf(line: string, target: Target): LogRow {
-  const row: unknown = parsedLine(line);
-  if (Array.isArray(row) && typeof row[0] === 'number' && typeof row[3] === 'number') return row as unknown as LogRow;
+export function readRow<Row>(line: string, isRow: Followed<Row>['isRow'], target: Target): Row {
+  const row = parsedLine(line);
+  if (isRow(row)) return row;
   throw new ReactorError('request_invalid', `${target.api} sends no log of Reactor`);
 }
+
+const isLogRow = (row: unknown): row is LogRow => Array.isArray(row) && typeof row[0] === 'number' && typeof row[3] === 'number';
 
 function parsedLine(line: string): unknown {
   try {

@@ -1,4 +1,4 @@
-import type { ConfigDocument, EndpointState, HostRecord, InstancePhase, Json, LogLevel } from '@reactor/core';
+import type { ConfigDocument, EndpointState, Hold, HostRecord, InstancePhase, Json, LogLevel, Strategy } from '@reactor/core';
 
 /** What travels between the API and its clients. Times are wall-clock milliseconds unless a name says otherwise. */
 
@@ -16,11 +16,22 @@ export interface ClusterInfo {
   readonly instances: number;
   readonly managers: number;
   readonly endpoints: Readonly<Record<string, number>>;
+  /** Id of the cluster state. */
+  readonly cluster: string;
+  /** Host whose daemon leads; null while none does. */
+  readonly leader: string | null;
+  /** Of the daemon that answers. */
+  readonly version: string;
+  readonly hosts: readonly Omit<HostRow, 'images' | 'containers'>[];
 }
 
 export interface Written {
   readonly warnings: readonly string[];
   readonly revision: number;
+}
+
+export interface HoldWritten extends Written {
+  readonly hold: Hold | null;
 }
 
 export interface EndpointRow {
@@ -43,6 +54,8 @@ export interface EndpointStatus {
   /** The host whose daemon leads; null while none does. */
   readonly manager: string | null;
   readonly target: number | null;
+  /** The count the operator holds it at; null while its rules decide. */
+  readonly hold: Hold | null;
   /** Count per state word: starting, ready, unhealthy, dead, unknown, draining, errored, stopping. */
   readonly instances: Readonly<Record<string, number>>;
   /** Why its configuration is not served, by host; empty when all is well. */
@@ -69,12 +82,43 @@ export interface InstanceRow {
   readonly address: string | null;
   readonly createdAtMs: number;
   readonly readyAtMs: number | null;
+  /** Open connections; null while no load balancer is heard. */
+  readonly active: number | null;
   readonly slots: number;
   readonly error: string | null;
 }
 
+/** Where the next instance would go now. */
+export interface PlacementAnswer {
+  readonly endpoint: string;
+  readonly strategy: Strategy;
+  /** Null when every host refuses. */
+  readonly host: string | null;
+  readonly reason: string;
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly verdict: 'chosen' | 'fits' | 'refused';
+    /** The filter that refuses it. */
+    readonly filter: string | null;
+    readonly reason: string | null;
+  }[];
+}
+
 /** `seconds` since the epoch with fractions; `seq` grows by one per entry of a log. */
 export type LogRow = readonly [seconds: number, severity: string, message: string, seq: number, event: string];
+
+/** A note has no instance and says what is to be known about the rest. */
+export type OutputRow = readonly [seconds: number, instance: string, stream: 'stdout' | 'stderr' | 'note', text: string];
+
+export interface OutputRange {
+  /** At most the newest so many lines of what is there already. */
+  readonly tail?: number;
+  /** Unix seconds: only what was written from then on. */
+  readonly since?: number;
+  readonly follow?: boolean;
+  /** Ends the following. */
+  readonly signal?: AbortSignal;
+}
 
 export interface LogRange {
   /** Unix seconds: only later entries. */
@@ -85,10 +129,27 @@ export interface LogRange {
   readonly limit?: number;
 }
 
+/** Of a host that is away only the id, the state, the heartbeat and what is placed there are known. */
 export interface HostRow extends HostRecord {
+  readonly state: 'ready' | 'draining' | 'lost' | 'removing';
   readonly leader: boolean;
   readonly usedSlots: number;
+  readonly usedCpus: number;
+  readonly usedMemoryBytes: number;
   readonly instances: number;
+  /** When it was last heard, at the latest. */
+  readonly heartbeatMs: number | null;
+}
+
+export type HostAction = 'drain' | 'activate';
+
+export interface HostChange {
+  readonly host: string;
+  /** Null when nothing is left of it. */
+  readonly state: HostRow['state'] | null;
+  readonly instances: number;
+  /** What keeps the wish from coming true. */
+  readonly warnings: readonly string[];
 }
 
 /** One live daemon. */

@@ -80,6 +80,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     const commits = [
       ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster.histories)),
       ...lossCommit(made, leadership),
+      ...removalCommits(made, leadership),
     ];
     let conflicts = 0;
     for (const { commit, endpoint } of commits) {
@@ -130,6 +131,17 @@ function lossCommit(made: Plan, leadership: Leadership): Intent[] {
     write: made.losses.map(({ host, loss }) => ({ key: KEYS.loss(host), value: loss as unknown as Json })),
   };
   return [{ commit, endpoint: null }];
+}
+
+/** One commit per host, which holds only while the host is as away, or as back, as it was planned for. */
+function removalCommits(made: Plan, leadership: Leadership): Intent[] {
+  return made.removals.map(({ host, revision, keys }) => ({
+    commit: {
+      expect: [{ key: KEYS.leader, revision: leadership.revision }, { key: KEYS.host(host), revision }, ...keys],
+      write: keys.map(({ key }) => ({ key, value: null })),
+    },
+    endpoint: null,
+  }));
 }
 
 async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowMs: number): Promise<void> {

@@ -124,6 +124,33 @@ describe('a round', () => {
     expect(store.revision).toBe(revision);
   });
 
+  test('forgets a removed host, unless it comes back in between', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const removed = { key: KEYS.hostConfig('vm9'), value: { draining: false, removed: true } };
+    const balancer = { host: 'vm9', revision: 1, serving: [], setAside: {}, error: null };
+    await store.commit({ expect: [], write: [removed, { key: KEYS.balancer('vm9'), value: balancer }] });
+    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const { commit, ...rest } = bound(store);
+    let returns = true;
+    const crossed: StateStore = {
+      ...rest,
+      commit: async (change) => {
+        const back = { key: KEYS.host('vm9'), value: { ...aHost('vm9') } as never };
+        if (returns && change.write.some(({ key }) => key === removed.key)) await commit({ expect: [], write: [back] });
+        return commit(change);
+      },
+    };
+    const left = async () => [...(await store.read('')).entries.keys()].filter((key) => key.endsWith('/vm9'));
+    expect(await createRound(roundOptions(crossed, clock))(leadership)).toBe('conflict');
+    expect(await left()).toContain(removed.key);
+    returns = false;
+    await commit({ expect: [], write: [{ key: KEYS.host('vm9'), value: null }] });
+    await createRound(roundOptions(crossed, clock))(leadership);
+    expect(await left()).toEqual([]);
+  });
+
   test('a deposed leader changes nothing', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });

@@ -1,5 +1,14 @@
 import { KEYS } from './keys.js';
-import type { BalancerRecord, EndpointRecord, HostRecord, InstanceRecord, InstanceReport, Json, LeaderRecord } from './model.js';
+import type {
+  BalancerRecord,
+  EndpointRecord,
+  HostConfig,
+  HostRecord,
+  InstanceRecord,
+  InstanceReport,
+  Json,
+  LeaderRecord,
+} from './model.js';
 import type { StateView } from './ports.js';
 
 /** A record together with the revision that a commit changing it has to expect. */
@@ -23,6 +32,7 @@ export interface Cluster {
   readonly instancesOf: ReadonlyMap<string, readonly At<InstanceRecord>[]>;
   readonly reports: ReadonlyMap<string, At<InstanceReport>>;
   readonly hosts: ReadonlyMap<string, At<HostRecord>>;
+  readonly hostConfigs: ReadonlyMap<string, At<HostConfig>>;
   readonly losses: ReadonlyMap<string, At<HostLoss>>;
   readonly balancers: ReadonlyMap<string, At<BalancerRecord>>;
   readonly histories: ReadonlyMap<string, At<Json>>;
@@ -49,12 +59,20 @@ export function readCluster(view: StateView): Cluster {
     instancesOf: byEndpoint,
     reports,
     hosts: under(view, KEYS.hosts),
+    hostConfigs: under(view, KEYS.hostConfigs),
     losses: under(view, KEYS.losses),
     balancers: under(view, KEYS.balancers),
     histories: under(view, KEYS.histories),
     leader: leader ? { value: leader.value as unknown as LeaderRecord, revision: leader.revision } : null,
   };
 }
+
+/** Whether the operator wants the host empty. */
+export const isDraining = (cluster: Cluster, host: string): boolean => cluster.hostConfigs.get(host)?.value.draining === true;
+
+/** Removed by the operator and still away; one that came back is a host like any other. */
+export const isRemoved = (cluster: Cluster, host: string): boolean =>
+  !cluster.hosts.has(host) && cluster.hostConfigs.get(host)?.value.removed === true;
 
 function under<T>(view: StateView, prefix: string): Map<string, At<T>> {
   const found = new Map<string, At<T>>();

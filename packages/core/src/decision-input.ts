@@ -1,4 +1,4 @@
-import type { EndpointState, ScalingConfig } from './model.js';
+import type { EndpointState, Hold, ScalingConfig } from './model.js';
 import type { MetricKind } from './rule.js';
 import type { TargetHistory } from './target-history.js';
 
@@ -40,4 +40,6 @@ export interface DecisionInput {
   readonly stable: Measurement;
   readonly burst: Measurement;
   readonly history: TargetHistory;
+  /** Given by the operator; obeyed until it runs out. */
+  readonly hold?: Hold;
 }

@@ -1,7 +1,7 @@
 import type { CountRange } from './count-range.js';
 import type { Measurement } from './decision-input.js';
 import type { Evaluation, ReasonKind } from './evaluation.js';
-import type { EndpointState, ScalingConfig } from './model.js';
+import type { EndpointState, Hold, ScalingConfig } from './model.js';
 import type { MetricKind } from './rule.js';
 import type { TargetHistory } from './target-history.js';
 
@@ -26,7 +26,12 @@ export interface DecisionRecord {
   readonly epoch: number;
   readonly state: EndpointState;
   readonly instances: number;
-  readonly inputs: { readonly stable: Measurement; readonly burst: Measurement; readonly history: TargetHistory };
+  readonly inputs: {
+    readonly stable: Measurement;
+    readonly burst: Measurement;
+    readonly history: TargetHistory;
+    readonly hold?: Hold;
+  };
   readonly scaling: Omit<ScalingConfig, 'rules'> & { readonly rules: readonly string[] };
   readonly rules: readonly RuleRecord[];
   /** What the burst window needed, when that was more than the stable one wanted. */

@@ -1,6 +1,8 @@
 import type { CountRange } from './count-range.js';
 import type { DecisionInput } from './decision-input.js';
 import type { Evaluation, RuleOutcome } from './evaluation.js';
+import { heldWords } from './hold.js';
+import type { Hold } from './model.js';
 
 /** A decision in one sentence: what is wanted, which reading asks for it, and which limits changed it. */
 
@@ -16,6 +18,8 @@ export interface DecisionFacts {
   readonly step: number;
   /** Why nothing may be taken away; it made a difference when `target` is above `delayed`. */
   readonly hold: string | null;
+  /** What the operator holds it at, instead of all that was measured. */
+  readonly held?: Hold;
 }
 
 export function describeDecision(facts: DecisionFacts): string {
@@ -26,7 +30,7 @@ export function describeDecision(facts: DecisionFacts): string {
   if (input.state === 'STOPPED') return `Stopped: ${head}.`;
   if (input.state === 'REMOVED') return `Removed: ${head}.`;
 
-  const clauses = causes(facts);
+  const clauses = facts.held === undefined ? causes(facts) : [...heldWords(facts.held, input.scaling, input.atMs)];
   if (facts.delayed > facts.wanted) {
     const seconds = plain(input.scaling.scaleDownDelayMs / 1000);
     clauses.push(`${facts.wanted} would do now, but the most wanted in the last ${seconds} s holds`);

@@ -2,7 +2,8 @@ import { BURST_WINDOW_MS, type DecisionInput, type Measurement, type MetricReadi
 import { type DecisionRecord, rangeRecord, ruleRecords } from './decision-record.js';
 import { describeDecision } from './decision-sentence.js';
 import { type Evaluation, evaluate, type Reason } from './evaluation.js';
-import type { Rule } from './model.js';
+import { activeHold, heldCount, heldWords } from './hold.js';
+import type { Hold, Rule } from './model.js';
 import { parseRule } from './rule.js';
 import { nearMetric } from './rule-advice.js';
 import { largestTarget, NO_HISTORY, rememberTarget, type TargetHistory } from './target-history.js';
@@ -32,9 +33,11 @@ export function decide(given: DecisionInput): { readonly record: DecisionRecord;
   const { instances: n, scaling, state } = input;
   const stable = evaluateWith(input, input.stable, input.stable.metrics);
   if (state !== 'RUNNING') {
-    const history = input.history.targets.length === 0 ? input.history : NO_HISTORY;
-    return { record: standing(input, stable), history };
+    return { record: standing(input, stable), history: withoutTargets(input.history) };
   }
+  const held = activeHold(input.hold, input.atMs);
+  // Empty, so that after the hold its count is the target so far: handing back shrinks nothing before a whole delay.
+  if (held !== null) return { record: heldRecord(input, stable, held), history: withoutTargets(input.history) };
   const burst = burstNeed(input, stable);
   const wanted = burst === null ? stable.wanted : burst.need;
   const hold = holdReason(input, stable);
@@ -53,7 +56,7 @@ export function decide(given: DecisionInput): { readonly record: DecisionRecord;
   if (burst !== null) reasons.push({ kind: 'burst', text: `the last ${BURST_WINDOW_MS / 1000} s need ${burst.need}` });
   if (delayed > wanted) reasons.push({ kind: 'delay', text: `the largest target of the scale-down delay holds: ${delayed}` });
   if (hold !== null && target > delayed) reasons.push(hold);
-  if (n + step !== target) reasons.push({ kind: 'ramp', text: `ramp_limit allows ${scaling.rampLimit} per round: ${n + step}` });
+  if (n + step !== target) reasons.push(rampReason(scaling.rampLimit, n + step));
 
   const outcome: Outcome = {
     stable,
@@ -151,6 +154,8 @@ function holdReason(input: DecisionInput, stable: Evaluation): Reason | null {
   return { kind: 'partial', text };
 }
 
+const withoutTargets = (history: TargetHistory): TargetHistory => (history.targets.length === 0 ? history : NO_HISTORY);
+
 function pastTargets(input: DecisionInput, recommended: number): TargetHistory {
   const { history, instances, atMs } = input;
   if (history.targets.length > 0 || instances <= recommended) return history;
@@ -186,6 +191,24 @@ function standing(input: DecisionInput, stable: Evaluation): DecisionRecord {
   return recordOf(input, outcome, describeDecision(facts));
 }
 
+/** The operator's count, whatever is measured; only the ramp and max_instances stand above it. */
+function heldRecord(input: DecisionInput, stable: Evaluation, held: Hold): DecisionRecord {
+  const { instances: n, scaling, atMs } = input;
+  const target = heldCount(held, scaling);
+  const step = limitedStep(target - n, scaling.rampLimit);
+  const reasons: Reason[] = [{ kind: 'hold_by_operator', text: heldWords(held, scaling, atMs).join('; ') }];
+  if (n + step !== target) reasons.push(rampReason(scaling.rampLimit, n + step));
+  const outcome = { stable, burst: null, recommended: target, target, step, delay: target, ramp: n + step, reasons };
+  const { windowMs } = scaling;
+  const facts = { input, evaluation: stable, windowMs, wanted: target, delayed: target, target, step, hold: null, held };
+  return recordOf(input, outcome, describeDecision(facts));
+}
+
+const rampReason = (limit: number, count: number): Reason => ({
+  kind: 'ramp',
+  text: `ramp_limit allows ${limit} per round: ${count}`,
+});
+
 function recordOf(input: DecisionInput, outcome: Outcome, sentence: string): DecisionRecord {
   const { stable, burst, recommended, target, step } = outcome;
   return {
@@ -194,7 +217,12 @@ function recordOf(input: DecisionInput, outcome: Outcome, sentence: string): Dec
     epoch: input.epoch,
     state: input.state,
     instances: input.instances,
-    inputs: { stable: input.stable, burst: input.burst, history: input.history },
+    inputs: {
+      stable: input.stable,
+      burst: input.burst,
+      history: input.history,
+      ...(input.hold === undefined ? {} : { hold: input.hold }),
+    },
     scaling: { ...input.scaling, rules: input.scaling.rules.map((rule) => rule.text) },
     rules: ruleRecords(stable),
     burst: burst === null ? null : { need: burst.need, rules: ruleRecords(burst.evaluation) },

@@ -18,6 +18,7 @@ export const ERRORS = {
   method_not_allowed: { status: 405, retryable: false, meaning: 'the route has no such method' },
   exists: { status: 409, retryable: false, meaning: 'the name or the URL is already taken' },
   conflict: { status: 409, retryable: true, meaning: 'somebody else changed it meanwhile' },
+  host_alive: { status: 409, retryable: false, meaning: 'the host is alive, so it cannot be removed' },
   revision_mismatch: { status: 412, retryable: false, meaning: 'the revision named by If-Match is not the current one' },
   state_unavailable: { status: 503, retryable: true, meaning: 'the cluster state cannot be reached; traffic is unaffected' },
   state_foreign: { status: 503, retryable: false, meaning: 'the cluster state is not the one this daemon knew' },

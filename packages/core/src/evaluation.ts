@@ -42,6 +42,7 @@ export type ReasonKind =
   | 'edge'
   | 'middle'
   | 'hold'
+  | 'hold_by_operator'
   | 'burst'
   | 'delay'
   | 'ramp'

@@ -14,6 +14,8 @@ export const KEYS = {
   loss: (host: string) => `losses/${host}`,
   hosts: 'hosts/',
   host: (id: string) => `hosts/${id}`,
+  hostConfigs: 'hosts-config/',
+  hostConfig: (id: string) => `hosts-config/${id}`,
   reports: 'reports/',
   report: (host: string, instance: string) => `reports/${host}/${instance}`,
   balancers: 'balancers/',

@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.js';
+import { type Cluster, isDraining } from './cluster.js';
 import { occupies } from './lifecycle.js';
 import type { InstanceRecord } from './model.js';
 import type { HostCandidate } from './placement.js';
@@ -43,7 +43,7 @@ export function openLedger(cluster: Cluster): Ledger {
       return {
         record,
         lost: false,
-        draining: false,
+        draining: isDraining(cluster, record.id),
         used: { slots: account?.slots ?? 0, cpus: account?.cpus ?? 0, memoryBytes: account?.memoryBytes ?? 0 },
         placed: account?.placed ?? [],
         recentFailures: recentFailures(record.id),

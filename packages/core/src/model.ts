@@ -126,6 +126,13 @@ export interface EndpointConfig {
 /** REMOVED is a tombstone: absence never means deletion, so a removed endpoint stays until nothing of it runs. */
 export type EndpointState = 'RUNNING' | 'STOPPED' | 'PAUSED' | 'REMOVED';
 
+/** A count the operator asked for; while it lasts the rules do not decide. */
+export interface Hold {
+  readonly count: number;
+  /** Null holds until it is handed back. */
+  readonly untilMs: number | null;
+}
+
 /** Written by the API under `endpoints/<name>`. */
 export interface EndpointRecord {
   readonly name: string;
@@ -134,6 +141,8 @@ export interface EndpointRecord {
   readonly document: ConfigDocument;
   readonly state: EndpointState;
   readonly changedAtMs: number;
+  /** Absent when nothing is held; one that has run out means nothing any more. */
+  readonly hold?: Hold;
 }
 
 export type InstancePhase = 'run' | 'drain' | 'remove';
@@ -209,6 +218,14 @@ export interface HostRecord {
   readonly dockerError: string | null;
   readonly startedAtMs: number;
   readonly version: string;
+}
+
+/** What the operator wishes for a host, written by the API under `hosts-config/<host>`; absent when nothing is wished. */
+export interface HostConfig {
+  /** Nothing new is placed there, and what is there moves away. */
+  readonly draining: boolean;
+  /** It is gone for good: its instances are replaced at once and then the controller strikes out all that is known of it. */
+  readonly removed: boolean;
 }
 
 /** Written by the host's agent at `balancers/<host>`: what its load balancer serves and has taken up. */

@@ -1,9 +1,9 @@
-import type { Cluster } from './cluster.js';
+import { type Cluster, isDraining, isRemoved } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
 import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
 import { demandOf, place } from './placement.js';
-import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
+import { drainHoldout, drainVerdict, type IsCurrent, recommissionable, retirementOrder } from './retire.js';
 import type { Step } from './step.js';
 
 /**
@@ -47,6 +47,7 @@ export interface EndpointSteps {
 const SETTLED_AFTER_MS = 60_000;
 
 interface Draft extends StepsInput {
+  readonly isCurrent: IsCurrent;
   readonly steps: Step[];
   readonly written: Map<string, { record: InstanceRecord | null; revision: number }>;
   failing: StartFailures;
@@ -63,6 +64,7 @@ export function seatsOf(own: readonly InstanceView[]): number {
 export function stepsFor(input: StepsInput): EndpointSteps {
   const draft: Draft = {
     ...input,
+    isCurrent: ({ record }) => record.hash === input.resolved.hash && !isDraining(input.cluster, record.host),
     steps: [],
     written: new Map(),
     failing: input.failures,
@@ -101,7 +103,7 @@ function scaleDown(draft: Draft): void {
   const successors = new Map(running.filter((view) => view.record.replaces).map((view) => [view.record.replaces, view]));
   const ids = new Set(running.map((view) => view.record.id));
   const seated = running.filter((view) => view.record.replaces === null || !ids.has(view.record.replaces));
-  const victims = retirementOrder(seated, draft.resolved.hash).slice(
+  const victims = retirementOrder(seated, draft.isCurrent).slice(
     0,
     halt ? excess : Math.min(excess, draft.resolved.config.scaling.rampLimit),
   );
@@ -129,6 +131,7 @@ function failureOf(view: InstanceView, draft: Draft): string | null {
   if (view.status === 'dead') return view.report?.error ?? 'its container has ended';
   if (view.status === 'unhealthy') return view.report?.error ?? 'its health check fails';
   if (view.status !== 'unknown') return null;
+  if (isRemoved(draft.cluster, view.record.host)) return `host ${view.record.host} was removed by the operator`;
   const lostMs = draft.nowMs - (draft.cluster.losses.get(view.record.host)?.value.sinceMs ?? draft.nowMs);
   if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;
   return `host ${view.record.host} has been out of reach for ${Math.round(lostMs / 1000)} s`;
@@ -144,7 +147,7 @@ function scaleUp(draft: Draft): void {
   let missing = draft.target - draft.seats;
   if (missing <= 0) return;
   const back = draft.own
-    .filter((view) => view.record.phase === 'drain' && recommissionable(view, draft.resolved.hash))
+    .filter((view) => view.record.phase === 'drain' && recommissionable(view, draft.isCurrent))
     .sort((a, b) => (b.record.drainedAtMs ?? 0) - (a.record.drainedAtMs ?? 0) || (a.record.id < b.record.id ? -1 : 1))
     .slice(0, missing);
   for (const view of back) {
@@ -156,8 +159,9 @@ function scaleUp(draft: Draft): void {
 }
 
 /**
- * Replaces instances of an older configuration, start-first: a successor shares the seat of the one it replaces and takes
- * it over when it is ready. At most a quarter of the seats (one at least) move at a time, so a bad image costs no capacity.
+ * Replaces instances of an older configuration, and those on hosts that are to be emptied, start-first: a successor shares
+ * the seat of the one it replaces and takes it over when it is ready. At most a quarter of the seats (one at least) move at
+ * a time, so a bad image costs no capacity.
  */
 function rollOver(draft: Draft): void {
   const running = draft.own.filter((view) => meantToRun(view) && !draft.written.has(view.record.id));
@@ -168,11 +172,13 @@ function rollOver(draft: Draft): void {
     drain(draft, byId.get(successor.record.replaces!)!, false, `${successor.record.id} has taken over`);
   }
   const superseded = new Set(successors.map((view) => view.record.replaces));
-  const stale = running.filter((view) => view.record.hash !== draft.resolved.hash && !superseded.has(view.record.id));
+  const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
   const moving = successors.filter((view) => view.status !== 'ready').length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
-  for (const view of retirementOrder(stale, draft.resolved.hash).slice(0, Math.max(0, room))) {
-    if (!start(draft, view.record.id, `in place of ${view.record.id}, whose configuration is old`)) return;
+  for (const view of retirementOrder(stale, draft.isCurrent).slice(0, Math.max(0, room))) {
+    const old = view.record.hash !== draft.resolved.hash;
+    const why = old ? 'whose configuration is old' : `whose host ${view.record.host} is draining`;
+    if (!start(draft, view.record.id, `in place of ${view.record.id}, ${why}`)) return;
   }
 }
 
@@ -181,11 +187,12 @@ function finishDraining(draft: Draft): void {
   for (const view of [...draft.own, ...draft.strangers]) {
     const { record } = view;
     if (draft.written.has(record.id)) continue;
-    if (record.phase === 'remove' && view.report?.state === 'gone') {
+    const gone = record.phase === 'remove' && view.report?.state === 'gone';
+    if (gone || (record.phase !== 'run' && isRemoved(draft.cluster, record.host))) {
       draft.written.set(record.id, { record: null, revision: view.revision });
       draft.steps.push({ kind: 'forget', instance: record.id });
     } else if (record.phase === 'drain') {
-      const recoverable = !removed && record.endpointUid === draft.endpoint.uid && recommissionable(view, draft.resolved.hash);
+      const recoverable = !removed && record.endpointUid === draft.endpoint.uid && recommissionable(view, draft.isCurrent);
       const holdout = drainHoldout(view, draft.cluster) ?? draft.unheard;
       const verdict = drainVerdict(view, draft.resolved.config, { nowMs: draft.nowMs, recoverable, holdout });
       if (verdict.done) remove(draft, view, verdict.why);

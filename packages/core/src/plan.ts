@@ -1,12 +1,13 @@
-import type { At, Cluster, HostLoss } from './cluster.js';
+import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
 import { openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
+import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
-import type { TrafficReport } from './traffic.js';
+import { openConnections, type TrafficReport } from './traffic.js';
 import { measure } from './traffic-window.js';
 
 /**
@@ -57,7 +58,9 @@ export interface Plan {
   readonly endpoints: readonly EndpointPlan[];
   /** Endpoints whose stored configuration cannot be used, with the reason; nothing is done about them. */
   readonly unusable: readonly { readonly endpoint: string; readonly error: string }[];
-  readonly losses: readonly { readonly host: string; readonly loss: HostLoss | null; readonly revision: number }[];
+  readonly losses: readonly LossNote[];
+  /** Hosts to forget. */
+  readonly removals: readonly Removal[];
 }
 
 export function plan(input: PlanInput): Plan {
@@ -71,7 +74,7 @@ export function plan(input: PlanInput): Plan {
     if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
     else endpoints.push(planEndpoint(endpoint, resolved, reports, input, ledger));
   }
-  return { endpoints, unusable, losses: planLosses(input) };
+  return { endpoints, unusable, losses: planLosses(input.cluster, input.nowMs), removals: planRemovals(input.cluster) };
 }
 
 function planEndpoint(
@@ -84,7 +87,9 @@ function planEndpoint(
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, activeOf(name, i.value.id, reports)));
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) =>
+    viewInstance(i, cluster, openConnections(name, i.value.id, reports)),
+  );
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
@@ -102,6 +107,7 @@ function planEndpoint(
     stable: measure(reports, name, { ...window, windowMs }),
     burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
     history: known?.targets ?? NO_HISTORY,
+    ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
   });
 
   const outcome = stepsFor({
@@ -154,30 +160,11 @@ function assemble(
   };
 }
 
-/** Notes hosts that vanished with instances on them, and strikes out those that are back. */
-function planLosses({ cluster, nowMs }: PlanInput): Plan['losses'] {
-  const losses: { host: string; loss: HostLoss | null; revision: number }[] = [];
-  const used = new Set([...cluster.instances.values()].map((instance) => instance.value.host));
-  for (const host of [...used].sort()) {
-    if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
-  }
-  for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
-  }
-  return losses;
-}
-
 /** Instances that have served since `sinceMs`: those that an average taken since then speaks of. */
 function settledOf(own: readonly InstanceView[], sinceMs: number): number {
   return own.filter(
     ({ record, status, report }) => record.phase === 'run' && status === 'ready' && (report?.readyAtMs ?? sinceMs) <= sinceMs,
   ).length;
-}
-
-function activeOf(endpoint: string, instance: string, reports: readonly TrafficReport[]): number {
-  let sum = 0;
-  for (const report of reports) sum += report.endpoints[endpoint]?.backends[instance]?.active ?? 0;
-  return sum;
 }
 
 /** Live hosts that run a load balancer, and so have to be heard before "no traffic" means anything. */

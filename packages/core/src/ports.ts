@@ -134,6 +134,23 @@ export interface EngineFacts {
   }[];
 }
 
+/** One line a container wrote. */
+export interface OutputLine {
+  readonly atMs: number;
+  readonly stream: 'stdout' | 'stderr';
+  /** Without its line end; longer ones come in pieces. */
+  readonly text: string;
+}
+
+export interface OutputRange {
+  /** At most the newest so many of what was written so far. */
+  readonly tail: number;
+  /** Only from this moment on; null is all. */
+  readonly sinceMs: number | null;
+  /** Go on with what is written from now on, until the container is gone. */
+  readonly follow: boolean;
+}
+
 /** One Docker engine, seen as the containers of one cluster. Every call has a deadline; see `docker_*` and `image_unavailable` in errors.ts. */
 export interface ContainerEngine {
   facts(): Promise<EngineFacts>;
@@ -147,6 +164,8 @@ export interface ContainerEngine {
   remove(containerId: string, graceMs: number): Promise<void>;
   /** Yields whenever a container of this cluster may have changed (`null`: which one is unknown, look at all). Ends when the signal aborts; reconnects by itself. */
   events(signal: AbortSignal): AsyncIterable<string | null>;
+  /** What a container wrote, oldest first; nothing when it is gone. Ends when the signal aborts. The reader's pace is the engine's. */
+  output(containerId: string, range: OutputRange, signal: AbortSignal): AsyncIterable<OutputLine>;
 }
 
 // ------------------------------------------------------------------------------------------------------- load balancer

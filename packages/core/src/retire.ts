@@ -2,17 +2,20 @@ import type { Cluster } from './cluster.js';
 import type { InstanceView } from './lifecycle.js';
 import type { EndpointConfig } from './model.js';
 
+/** Whether an instance is as it should be: of today's configuration, on a host that may keep it. */
+export type IsCurrent = (instance: InstanceView) => boolean;
+
 /**
- * Whom to retire, first in the list first: never became ready, unhealthy, old configuration, fewest open connections, the
+ * Whom to retire, first in the list first: never became ready, unhealthy, not current, fewest open connections, the
  * host with the most instances of this endpoint, youngest, id. The order is total, so the input's order never matters.
  */
-export function retirementOrder(instances: readonly InstanceView[], currentHash: string): readonly InstanceView[] {
+export function retirementOrder(instances: readonly InstanceView[], isCurrent: IsCurrent): readonly InstanceView[] {
   const perHost = new Map<string, number>();
   for (const { record } of instances) perHost.set(record.host, (perHost.get(record.host) ?? 0) + 1);
   const rank = (instance: InstanceView): readonly number[] => [
     instance.report?.wasReady ? 1 : 0,
     instance.status === 'ready' ? 1 : 0,
-    instance.record.hash === currentHash ? 1 : 0,
+    isCurrent(instance) ? 1 : 0,
     instance.active,
     -(perHost.get(instance.record.host) ?? 0),
     -instance.record.createdAtMs,
@@ -26,9 +29,9 @@ export function retirementOrder(instances: readonly InstanceView[], currentHash:
   return ranked.map((entry) => entry.instance);
 }
 
-/** Whether a draining instance may be taken back: the same live, ready, unfailed container of today's configuration. */
-export function recommissionable(instance: InstanceView, currentHash: string): boolean {
-  return !instance.record.errored && instance.status === 'ready' && instance.record.hash === currentHash;
+/** Whether a draining instance may be taken back: the same live, ready, unfailed container, and current. */
+export function recommissionable(instance: InstanceView, isCurrent: IsCurrent): boolean {
+  return !instance.record.errored && instance.status === 'ready' && isCurrent(instance);
 }
 
 export type DrainVerdict = { readonly done: true; readonly why: string } | { readonly done: false; readonly waitingOn: string };

@@ -47,3 +47,10 @@ export interface TrafficReport {
   /** How far the reader is behind the log's end, bytes. */
   readonly lagBytes: number;
 }
+
+/** Connections open to an instance, over the load balancers that reported. */
+export function openConnections(endpoint: string, instance: string, reports: readonly TrafficReport[]): number {
+  let sum = 0;
+  for (const report of reports) sum += report.endpoints[endpoint]?.backends[instance]?.active ?? 0;
+  return sum;
+}

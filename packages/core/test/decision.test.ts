@@ -334,3 +334,48 @@ describe('the record', () => {
     expect(sameDecision(first, decision('0 < rate < 11', 3, seen({ rate: 25.2 })))).toBe(false);
   });
 });
+
+describe('a count held by the operator', () => {
+  const held = (count: number, untilMs: number | null, instances = 1) =>
+    decision('rate < 10', instances, seen({ rate: 95 }), { hold: { count, untilMs } });
+  // 2023-11-14 22:43:20 UTC
+  const halfAnHour = T0 + 1_800_000;
+
+  test.each([
+    [held(3, halfAnHour), 3, '3 instances wanted (1 now): held at 3 by the operator until 22:43 UTC.'],
+    [held(3, T0 + 90_000_000), 3, '3 instances wanted (1 now): held at 3 by the operator until 2023-11-15 23:13 UTC.'],
+    [held(1, null), 1, '1 instance wanted (1 now): held at 1 by the operator until it is handed back.'],
+    [
+      held(0, null),
+      0,
+      '0 instances wanted (1 now): held at 0 by the operator until it is handed back; this is below min_instances 1.',
+    ],
+    [
+      held(30, halfAnHour, 18),
+      20,
+      '20 instances wanted (18 now): held at 30 by the operator until 22:43 UTC; max_instances caps it at 20.',
+    ],
+    [
+      held(9, halfAnHour),
+      9,
+      '9 instances wanted (1 now): held at 9 by the operator until 22:43 UTC; ramp_limit starts 5 this round.',
+    ],
+  ])('decides and says so', (record, target, sentence) => {
+    expect(record).toMatchObject({ target, sentence });
+    expect(record.kinds).toContain('hold_by_operator');
+    expect(JSON.stringify(replay(record))).toBe(JSON.stringify(record));
+  });
+
+  test('that has run out decides nothing, to the millisecond', () => {
+    expect(held(3, T0 + 1).target).toBe(3);
+    const over = held(3, T0);
+    expect(over.target).toBe(10);
+    expect(JSON.stringify(replay(over))).toBe(JSON.stringify(over));
+  });
+
+  test('does not start what is stopped or paused', () => {
+    const hold = { count: 3, untilMs: null };
+    expect(decision('', 1, NOTHING, { hold, state: 'PAUSED' }).target).toBe(1);
+    expect(decision('', 1, NOTHING, { hold, state: 'STOPPED' }).target).toBe(0);
+  });
+});

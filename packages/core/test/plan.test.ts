@@ -243,6 +243,205 @@ describe('changes by the operator', () => {
   });
 });
 
+describe('a count held by the operator', () => {
+  const config = anEndpointConfig({ scaling: { minInstances: 1, maxInstances: 8, rampLimit: 2 } });
+
+  test('is reached at the pace of the ramp and kept, whatever the load', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 4, untilMs: null } });
+    world.run(1);
+    expect(running(world)).toBe(3);
+    world.load('web', 100);
+    world.run(60);
+    expect(running(world)).toBe(4);
+    world.load('web', 0);
+    world.run(60);
+    expect(running(world)).toBe(4);
+  });
+
+  test('runs out by itself, and then nothing shrinks before a whole scale-down delay', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 4, untilMs: world.nowMs() + 60_000 } });
+    world.run(60);
+    expect(running(world)).toBe(4);
+    world.run(25);
+    expect(running(world)).toBe(4);
+    world.run(10);
+    expect(running(world)).toBe(1);
+  });
+
+  test('handed back while load needs more, the rules take over at once', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 1, untilMs: null } });
+    world.load('web', 33);
+    world.run(20);
+    expect(running(world)).toBe(1);
+    world.set('web', { hold: null });
+    world.run(5);
+    expect(running(world)).toBe(8);
+  });
+
+  test('of 0 drains everything', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 0, untilMs: null } });
+    world.run(2);
+    expect(running(world)).toBe(0);
+  });
+
+  test('needs no write while it is kept', () => {
+    const world = started(config);
+    world.set('web', { hold: { count: 3, untilMs: null } });
+    world.run(30);
+    for (const made of world.run(20)) expect(made.endpoints.map((e) => [e.instances, e.history])).toEqual([[[], null]]);
+  });
+});
+
+describe('a host the operator drains', () => {
+  const fixed = anEndpointConfig({ scaling: { minInstances: 4, maxInstances: 8, rules: [] } });
+  const away = { draining: true, removed: false };
+  const onHost = (world: World, host: string) => world.instances('web', 'run').filter((i) => i.host === host);
+  const ready = (world: World) =>
+    world.instances('web', 'run').filter((i) => world.cluster().reports.get(i.id)?.value.state === 'ready');
+
+  function spread(hosts: readonly string[], config = fixed, startSeconds = 3): World {
+    const world = createWorld({ endpoints: { web: config }, hosts: hosts.map((id) => aHost(id)), startSeconds });
+    world.run(10);
+    return world;
+  }
+
+  test('gives its instances away, each replaced before it goes, never below the count', () => {
+    const world = spread(['vm1', 'vm2', 'vm3']);
+    expect(onHost(world, 'vm1').length).toBeGreaterThan(0);
+    world.wish('vm1', away);
+    for (let second = 0; second < 30; second += 1) {
+      world.run(1);
+      expect(ready(world).length).toBeGreaterThanOrEqual(4);
+      expect(running(world)).toBeLessThanOrEqual(5);
+    }
+    expect(world.instances('web').filter((i) => i.host === 'vm1')).toEqual([]);
+    expect(running(world)).toBe(4);
+  });
+
+  test('says why in the step that starts the successor', () => {
+    const world = spread(['vm1', 'vm2']);
+    world.wish('vm1', away);
+    expect(world.steps(world.run(1), 'start')).toEqual([
+      expect.objectContaining({ host: 'vm2', why: expect.stringMatching(/^in place of i\d+, whose host vm1 is draining$/) }),
+    ]);
+  });
+
+  test('keeps what it has while no other host has room, and the wait says so', () => {
+    const world = spread(['vm1']);
+    world.wish('vm1', away);
+    const plans = world.run(60);
+    expect(ready(world).map((i) => i.host)).toEqual(['vm1', 'vm1', 'vm1', 'vm1']);
+    expect(world.steps(plans.slice(-1), 'wait')).toEqual([
+      { kind: 'wait', instance: null, on: 'a host with room: vm1: draining' },
+    ]);
+    world.returnHost(aHost('vm2'));
+    world.run(30);
+    expect(ready(world).map((i) => i.host)).toEqual(['vm2', 'vm2', 'vm2', 'vm2']);
+  });
+
+  test('gets nothing new and takes nothing back', () => {
+    const world = spread(['vm1', 'vm2'], anEndpointConfig(), 1);
+    world.load('web', 33);
+    world.run(10);
+    world.load('web', 0);
+    world.run(45);
+    expect(world.instances('web', 'drain').some((i) => i.host === 'vm1')).toBe(true);
+    world.wish('vm1', away);
+    world.load('web', 33);
+    world.run(20);
+    expect(world.instances('web', 'run').map((i) => i.host)).toEqual(['vm2', 'vm2', 'vm2', 'vm2', 'vm2']);
+  });
+
+  test('is the first to lose instances when the count falls', () => {
+    const world = spread(['vm1', 'vm2', 'vm3']);
+    world.wish('vm1', away);
+    world.set('web', { hold: { count: 3, untilMs: null } });
+    const [first] = world.steps(world.run(1), 'retire');
+    expect(first).toMatchObject({ host: 'vm1', why: '3 instances are enough' });
+  });
+
+  test('keeps the rest when it is activated again', () => {
+    const world = spread(['vm1', 'vm2'], anEndpointConfig({ scaling: { minInstances: 8, maxInstances: 8, rules: [] } }), 5);
+    world.wish('vm1', away);
+    world.run(3);
+    world.wish('vm1', null);
+    world.run(60);
+    expect(onHost(world, 'vm1').length).toBeGreaterThan(0);
+    expect(ready(world)).toHaveLength(8);
+  });
+
+  test('keeps the instances of a paused endpoint', () => {
+    const world = spread(['vm1', 'vm2']);
+    world.set('web', { state: 'PAUSED' });
+    world.wish('vm1', away);
+    const plans = world.run(10);
+    expect(plans.flatMap((p) => p.endpoints.flatMap((e) => e.report.steps))).toEqual([]);
+  });
+});
+
+describe('a lost host the operator removes', () => {
+  const gone = { draining: false, removed: true };
+  const fixed = anEndpointConfig({ scaling: { minInstances: 1, maxInstances: 8, rules: [] } });
+
+  function lostOne(config = fixed): World {
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.set('web', { hold: { count: 4, untilMs: null } });
+    world.run(10);
+    world.set('web', { hold: null });
+    world.loseHost('vm1');
+    world.run(1);
+    return world;
+  }
+  const traces = (world: World, host: string): readonly string[] => {
+    const { instances, reports, balancers, losses, hostConfigs } = world.cluster();
+    return [
+      ...[...instances.values(), ...reports.values()].filter(({ value }) => value.host === host).map(({ value }) => value.id),
+      ...[balancers, losses, hostConfigs].flatMap((map) => [...map.keys()].filter((key) => key === host)),
+    ];
+  };
+
+  test('has its instances replaced at once, their count kept, and leaves no trace', () => {
+    const world = lostOne();
+    expect(traces(world, 'vm1').length).toBeGreaterThan(2);
+    world.wish('vm1', gone);
+    const plans = world.run(1);
+    expect(world.steps(plans, 'start').map((step) => 'why' in step && step.why)).toEqual([
+      expect.stringMatching(/^in place of i\d+: host vm1 was removed by the operator$/),
+      expect.stringMatching(/^in place of i\d+: host vm1 was removed by the operator$/),
+    ]);
+    world.run(5);
+    expect(world.instances('web', 'run').map((i) => i.host)).toEqual(['vm2', 'vm2', 'vm2', 'vm2']);
+    expect(traces(world, 'vm1')).toEqual([]);
+  });
+
+  test('gives no instance up that cannot be replaced', () => {
+    const world = createWorld({ endpoints: { web: fixed }, hosts: [aHost('vm1'), aHost('vm2', { slots: 0 })] });
+    world.run(5);
+    world.loseHost('vm1');
+    world.wish('vm1', gone);
+    world.run(10);
+    expect(running(world)).toBe(1);
+    world.returnHost(aHost('vm3'));
+    world.run(5);
+    expect(world.instances('web', 'run').map((i) => i.host)).toEqual(['vm3']);
+    expect(traces(world, 'vm1')).toEqual([]);
+  });
+
+  test('that comes back first is a host as before: only the wish is struck out', () => {
+    const world = lostOne();
+    world.wish('vm1', gone);
+    world.returnHost(aHost('vm1'));
+    const plans = world.run(3);
+    expect(plans.flatMap((p) => p.endpoints.flatMap((e) => e.report.steps))).toEqual([]);
+    expect(world.cluster().hostConfigs.size).toBe(0);
+    expect(running(world)).toBe(4);
+  });
+});
+
 describe('rest', () => {
   test('a settled endpoint has nothing to write, round after round', () => {
     const world = started();

@@ -51,8 +51,10 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     const resolve = createResolver();
     const parts: { agent: Agent | null; controller: Controller | null } = { agent: null, controller: null };
 
+    const engine = createEngine({ socket: config.docker.socket, cluster: clusterId, log, meter });
     const api: Api = createApi({
       store,
+      engine,
       now: systemClock.now,
       newId,
       version: VERSION,
@@ -70,7 +72,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
     parts.agent = await startAgent({
       ...common,
-      engine: createEngine({ socket: config.docker.socket, cluster: clusterId, log, meter }),
+      engine,
       balancer: createNginx({ ...nginxOptions(config), meter, log }),
       resolve: (record) => {
         const resolved = resolve(record);

@@ -7,6 +7,7 @@ import { createFactsReader } from './facts.js';
 import { createImages } from './image.js';
 import type { Limits } from './limits.js';
 import { DEFAULT_LIMITS } from './limits.js';
+import { readOutput } from './output.js';
 import { createRoster } from './roster.js';
 import type { Engine } from './start.js';
 import { removeContainer, startContainer } from './start.js';
@@ -47,6 +48,7 @@ export function createEngine(options: EngineOptions): ContainerEngine {
     prepare: (image, progress, signal) => counted(images.prepare(image, progress, signal)),
     start: (spec: ContainerSpec): Promise<Container> => counted(startContainer(engine, spec)),
     remove: (containerId, graceMs) => counted(removeContainer(engine, containerId, graceMs)),
+    output: (containerId, range, signal) => readOutput(connection, limits, containerId, range, signal),
     events: (signal) => watchEvents(connection, cluster, limits, roster.forget, signal),
   };
 }

@@ -47,5 +47,8 @@ export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** One JSON line of an event or a pull; the longest seen are 2 kB. */
 export const MAX_LINE_BYTES = 1024 * 1024;
 
+/** A line of a container's output; Docker cuts at 16 KiB, so this is four of its pieces. */
+export const MAX_OUTPUT_LINE_BYTES = 64 * 1024;
+
 /** Docker's own words in a message, longer ones are cut. */
 export const MAX_WORDS = 300;

@@ -111,6 +111,27 @@ function describeStart(open: Open, spec: Spec, only: Only): void {
     expect(await only(engine)).toEqual(container);
   });
 
+  test('the output of a container ends when it is not followed; followed, it ends with the signal or the container', async () => {
+    const { engine } = open();
+    const { id } = await engine.start(spec('i1'));
+    const all = async (follow: boolean, signal: AbortSignal, containerId = id) => {
+      const lines = [];
+      for await (const line of engine.output(containerId, { tail: 100, sinceMs: null, follow }, signal)) lines.push(line);
+      return lines;
+    };
+    const never = new AbortController().signal;
+    for (const line of await all(false, never))
+      expect(line).toMatchObject({ text: expect.any(String), atMs: expect.any(Number) });
+    expect(await all(false, never, '0'.repeat(64))).toEqual([]);
+    const stop = new AbortController();
+    const followed = all(true, stop.signal);
+    const toTheEnd = all(true, never);
+    stop.abort();
+    await followed;
+    await engine.remove(id, 0);
+    await toTheEnd;
+  });
+
   test('a container without a published port runs and has no address', async () => {
     const { engine } = open();
     const container = await engine.start(spec('i1', { publish: null }));

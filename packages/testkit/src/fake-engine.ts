@@ -1,8 +1,9 @@
 /**
  * A Docker engine in memory, for tests of whoever uses the `ContainerEngine` port. Kept honest by engine-conformance.ts,
- * which runs on this and on the real one. Switches make it fail the ways a real engine does.
+ * which runs on this and on the real one. Switches make it fail the ways a real engine does. Long, but one thing: every
+ * call of the port on the same containers in memory.
  */
-import type { Container, ContainerEngine, ContainerSpec, EngineFacts } from '@reactor/core';
+import type { Container, ContainerEngine, ContainerSpec, EngineFacts, OutputLine, OutputRange } from '@reactor/core';
 import { ReactorError } from '@reactor/core';
 
 export type EngineMethod = 'facts' | 'list' | 'prepare' | 'start' | 'remove';
@@ -37,6 +38,8 @@ export interface FakeEngine extends ContainerEngine {
   up(): void;
   /** The program of that instance ends by itself. */
   exit(instance: string, exitCode: number, oomKilled?: boolean): void;
+  /** The program of that instance writes a line. */
+  print(instance: string, line: OutputLine): void;
   /** Somebody removes the container by hand. */
   vanish(instance: string): void;
   /** Whether the program of that instance answers on its port; it does unless told otherwise. Survives a restart. */
@@ -60,6 +63,8 @@ interface World {
   readonly containers: Map<string, Stored>;
   readonly images: Set<string>;
   readonly registry: ReadonlySet<string>;
+  /** By container id. */
+  readonly output: Map<string, OutputLine[]>;
   readonly silent: Set<string>;
   readonly occupied: Set<number>;
   readonly failures: Map<EngineMethod, ReactorError[]>;
@@ -83,6 +88,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       containers: new Map(),
       images: new Set(options.images ?? ['pyex:latest']),
       registry: new Set(options.registry ?? []),
+      output: new Map(),
       silent: new Set(),
       occupied: new Set(),
       failures: new Map(),
@@ -135,6 +141,12 @@ function engineOn(world: World, cluster: string): FakeEngine {
         notify(containerId, cluster);
       }),
     events: (signal) => watch(world, cluster, signal),
+    output: (containerId, range, signal) => read(world, containerId, range, signal),
+    print(instance, line) {
+      const { id } = find(world, cluster, instance).container;
+      world.output.set(id, [...(world.output.get(id) ?? []), line]);
+      notify(id, cluster);
+    },
     failNext: (method, error) => void world.failures.set(method, [...(world.failures.get(method) ?? []), error]),
     hang() {
       let release: () => void = () => undefined;
@@ -278,5 +290,37 @@ async function* watch(world: World, cluster: string, signal: AbortSignal): Async
   } finally {
     world.watchers.delete(watcher);
     signal.removeEventListener('abort', end);
+  }
+}
+
+async function* read(
+  world: World,
+  id: string,
+  { tail, sinceMs, follow }: OutputRange,
+  signal: AbortSignal,
+): AsyncGenerator<OutputLine> {
+  let wake: () => void = () => undefined;
+  const watcher = () => wake();
+  world.watchers.add(watcher);
+  signal.addEventListener('abort', watcher);
+  try {
+    const written = () => world.output.get(id) ?? [];
+    let seen = written().length;
+    const wanted = written().filter(({ atMs }) => sinceMs === null || atMs >= sinceMs);
+    yield* tail === 0 ? [] : wanted.slice(-tail);
+    while (follow && !signal.aborted && world.containers.has(id)) {
+      const next = written().slice(seen);
+      seen += next.length;
+      yield* next;
+      if (next.length > 0) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        // What came while the last line was being taken woke nobody.
+        if (signal.aborted || written().length > seen || !world.containers.has(id)) resolve();
+      });
+    }
+  } finally {
+    world.watchers.delete(watcher);
+    signal.removeEventListener('abort', watcher);
   }
 }

@@ -3,6 +3,8 @@ import {
   type EndpointConfig,
   type EndpointRecord,
   type EndpointTraffic,
+  type Hold,
+  type HostConfig,
   type HostRecord,
   type InstanceRecord,
   type InstanceReport,
@@ -29,11 +31,19 @@ export interface World {
   run(seconds: number): readonly Plan[];
   set(
     endpoint: string,
-    change: { readonly config?: EndpointConfig; readonly hash?: string; readonly state?: EndpointRecord['state'] },
+    change: {
+      readonly config?: EndpointConfig;
+      readonly hash?: string;
+      readonly state?: EndpointRecord['state'];
+      /** Null hands the count back to the rules. */
+      readonly hold?: Hold | null;
+    },
   ): void;
   /** Open connections to an instance, which keep it from being removed. */
   hold(instance: string, connections: number): void;
   report(instance: string, change: Partial<InstanceReport>): void;
+  /** The operator's wish for a host; null wishes nothing. */
+  wish(host: string, wish: HostConfig | null): void;
   loseHost(host: string): void;
   returnHost(host: HostRecord): void;
   /** From now on new instances of the endpoint never come up. */
@@ -148,6 +158,7 @@ export function createWorld(options: WorldOptions): World {
       },
     });
     const writes: [string, unknown][] = made.losses.map(({ host, loss }) => [KEYS.loss(host), loss]);
+    for (const { keys } of made.removals) for (const { key } of keys) writes.push([key, null]);
     for (const one of made.endpoints) {
       for (const { id, record } of one.instances) writes.push([KEYS.instance(id), record]);
       if (one.history) writes.push([KEYS.history(one.endpoint.value.name), one.history]);
@@ -160,12 +171,14 @@ export function createWorld(options: WorldOptions): World {
     const current = configs.get(name) ?? { config: options.endpoints[name]!, hash: 'hash-1' };
     configs.set(name, { config: change.config ?? current.config, hash: change.hash ?? current.hash });
     const before = entries.get(KEYS.endpoint(name))?.value as unknown as EndpointRecord | undefined;
+    const hold = change.hold === undefined ? before?.hold : (change.hold ?? undefined);
     const record: EndpointRecord = {
       name,
       uid: before?.uid ?? `uid-${name}`,
       document: {},
       state: change.state ?? before?.state ?? 'RUNNING',
       changedAtMs: nowMs,
+      ...(hold === undefined ? {} : { hold }),
     };
     commit([[KEYS.endpoint(name), record]]);
   };
@@ -190,6 +203,7 @@ export function createWorld(options: WorldOptions): World {
       const known = cluster().reports.get(instance)!.value;
       commit([[KEYS.report(known.host, instance), { ...known, ...change }]]);
     },
+    wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),

@@ -79,7 +79,10 @@ function limits(record: DecisionRecord): readonly string[] {
   ];
   const after = String(instances + record.step);
   if (record.state !== 'RUNNING') rows.push([record.state, rangeText(ranges.bounds), after]);
-  else {
+  else if (record.kinds.includes('hold_by_operator')) {
+    rows.push(['held by the operator', rangeText(ranges.bounds), String(ranges.delay)]);
+    rows.push([`at most ${scaling.rampLimit} a round`, String(ranges.delay), after]);
+  } else {
     // A hold that the delay did not know of yet shows in its own row.
     const picked = String(Math.min(record.recommended, ranges.delay));
     rows.push([record.burst === null ? `picked at ${instances}` : 'burst', rangeText(ranges.bounds), picked]);

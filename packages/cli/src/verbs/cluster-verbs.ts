@@ -1,12 +1,14 @@
+import { infoText } from '../output/info-text.js';
 import { printable } from '../output/printable.js';
-import { table } from '../output/table.js';
 import { readText } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { type Call, DONE, type Perform } from '../verb.js';
 import { API_VERSION, VERSION, versionText } from '../version.js';
 
 export const info: Perform = async (call) => {
-  call.output.value(await (await call.client()).info());
+  const facts = await (await call.client()).info();
+  if (call.output.json) call.output.value(facts);
+  else call.output.lines(infoText(facts, call.io.now()));
   return DONE;
 };
 
@@ -72,29 +74,5 @@ export const version: Perform = async (call) => {
       versionText(),
       ...(server === null ? [] : [printable(`server ${server.reactor}, API ${server.version}`)]),
     ]);
-  return DONE;
-};
-
-export const hosts: Perform = async (call) => {
-  const rows = await (await call.client()).hosts();
-  if (call.output.json) {
-    call.output.value(rows);
-    return DONE;
-  }
-  call.output.lines(
-    table(
-      ['NAME', 'ADDRESS', 'SLOTS', 'USED', 'INSTANCES', 'DOCKER', 'ROLE', 'ID'],
-      rows.map((row) => [
-        row.name,
-        row.address,
-        String(row.slots),
-        String(row.usedSlots),
-        String(row.instances),
-        row.dockerError ?? row.dockerVersion ?? '',
-        row.leader ? 'leader' : '',
-        row.id,
-      ]),
-    ),
-  );
   return DONE;
 };

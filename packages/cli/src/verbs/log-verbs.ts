@@ -1,6 +1,7 @@
 import type { LogRange, LogRow } from '@reactor/client';
 import { jsonLine } from '../output/json-text.js';
-import { logLine } from '../output/log-line.js';
+import { clockTime, logLine } from '../output/log-line.js';
+import { printable } from '../output/printable.js';
 import { readText } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { argument, type Call, DONE, type Perform } from '../verb.js';
@@ -17,6 +18,26 @@ export const watch: Perform = async (call) => {
   const client = await call.client();
   for await (const row of client.follow(argument(call, 0), { ...range(call), signal: call.output.closed })) {
     call.output.lines([call.output.json ? jsonLine(row) : lineOf(call, row)]);
+    await call.output.drained();
+  }
+  return DONE;
+};
+
+/** What the containers wrote, each line after its instance. */
+export const logs: Perform = async (call) => {
+  const { tail, since, follow } = call.options;
+  if (tail !== undefined && !Number.isInteger(tail)) throw new UsageError(`--tail: expected a whole number, not ${tail}`);
+  const range = { ...(tail === undefined ? {} : { tail }), ...(since === undefined ? {} : { since }) };
+  const client = await call.client();
+  const rows = client.output(argument(call, 0), { ...range, follow: follow === true, signal: call.output.closed });
+  for await (const row of rows) {
+    const [seconds, instance, stream, text] = row;
+    if (call.output.json) call.output.lines([jsonLine(row)]);
+    else if (stream === 'note') call.output.say(text);
+    else {
+      const time = call.options.clock === true ? `${clockTime(seconds * 1000)} ` : '';
+      call.output.lines([`${time}${printable(instance)} | ${printable(text)}`]);
+    }
     await call.output.drained();
   }
   return DONE;

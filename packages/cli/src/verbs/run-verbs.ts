@@ -1,9 +1,10 @@
+import type { InstanceRow } from '@reactor/client';
 import { duration } from '../output/age.js';
 import { jsonObjectLine } from '../output/json-text.js';
 import { printable } from '../output/printable.js';
 import { pythonRepr } from '../output/python-repr.js';
 import { table } from '../output/table.js';
-import { argument, DONE, type Perform } from '../verb.js';
+import { argument, type Call, DONE, type Perform } from '../verb.js';
 
 const act =
   (action: 'start' | 'stop' | 'pause'): Perform =>
@@ -39,18 +40,35 @@ export const instances: Perform = async (call) => {
   call.output.lines(
     table(
       call.output.terminal ? ['ID', 'STATE', 'HOST', 'ADDRESS', 'AGE', 'ERROR'] : null,
-      rows.map((row) => [
-        row.id,
-        row.state,
-        row.host,
-        row.address ?? '',
-        duration(call.io.now() - row.createdAtMs).replaceAll(' ', ''),
-        row.error ?? '',
-      ]),
+      rows.map((row) => [row.id, row.state, row.host, row.address ?? '', ageOf(call, row), row.error ?? '']),
     ),
   );
   return DONE;
 };
+
+export const ps: Perform = async (call) => {
+  const client = await call.client();
+  const [endpoint] = call.args;
+  const rows = await (endpoint === undefined ? client.allInstances() : client.instancesDetail(endpoint));
+  if (call.output.json) call.output.value(rows);
+  else {
+    const lines = rows.map((row) => [
+      row.endpoint,
+      row.id,
+      row.host,
+      row.state,
+      row.address ?? '',
+      ageOf(call, row),
+      String(row.active ?? ''),
+      row.error ?? '',
+    ]);
+    call.output.lines(table(['ENDPOINT', 'ID', 'HOST', 'STATE', 'ADDRESS', 'AGE', 'OPEN', 'ERROR'], lines));
+  }
+  return DONE;
+};
+
+/** In one piece, as columns are split at white space. */
+const ageOf = (call: Call, row: InstanceRow): string => duration(call.io.now() - row.createdAtMs).replaceAll(' ', '');
 
 export const getMetrics: Perform = async (call) => {
   const metrics = await (await call.client()).metrics(argument(call, 0));

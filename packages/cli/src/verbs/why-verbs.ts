@@ -1,6 +1,9 @@
+import type { PlacementAnswer } from '@reactor/client';
 import { type DecisionReport, describeError, evaluateJson, type Json, ReactorError } from '@reactor/core';
 import { decisionText } from '../output/decision-text.js';
 import { jsonLine } from '../output/json-text.js';
+import { printable } from '../output/printable.js';
+import { table } from '../output/table.js';
 import { readLines } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { argument, DONE, type Perform, REFUSED } from '../verb.js';
@@ -22,6 +25,26 @@ function asReport(value: Json): DecisionReport {
     return report as DecisionReport;
   }
   throw new ReactorError('request_invalid', 'the daemon explains itself in another form than this version knows; try --json');
+}
+
+/** The question alone: what acts is the controller, so without the option there is nothing this could do. */
+export const place: Perform = async (call) => {
+  if (call.options['dry-run'] !== true) {
+    throw new UsageError('place only asks, the controller acts: reactor place ENDPOINT --dry-run; to act, reactor scale');
+  }
+  const answer = await (await call.client()).placement(argument(call, 0));
+  if (call.output.json) call.output.value(answer);
+  else call.output.lines(placementText(answer));
+  return answer.host === null ? REFUSED : DONE;
+};
+
+function placementText({ endpoint, host, reason, hosts, strategy }: PlacementAnswer): readonly string[] {
+  const drawn = strategy === 'random' ? ' (one of those that fit is drawn each time)' : '';
+  const rows = hosts.map((each) => [each.host, each.verdict, each.filter ?? '', each.reason ?? 'another one ranks higher']);
+  return [
+    printable(host === null ? `${endpoint}: no host takes it` : `${endpoint} would go to ${host}${drawn}: ${reason}`),
+    ...(hosts.length === 0 ? [] : ['', ...table(['HOST', 'VERDICT', 'FILTER', 'WHY'], rows)]),
+  ];
 }
 
 /** Offline: the same function that the controller calls, so that a rule can be tried before a daemon exists. */

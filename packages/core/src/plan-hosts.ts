@@ -1,0 +1,57 @@
+import type { Cluster, HostLoss } from './cluster.js';
+import { KEYS } from './keys.js';
+
+/** What a round notes about hosts as such: which are missing since when, and which are to be forgotten. */
+
+export interface LossNote {
+  readonly host: string;
+  readonly loss: HostLoss | null;
+  readonly revision: number;
+}
+
+/** Notes hosts that vanished with instances on them, and strikes out those that are back. */
+export function planLosses(cluster: Cluster, nowMs: number): readonly LossNote[] {
+  const losses: LossNote[] = [];
+  const used = hostsInUse(cluster);
+  for (const host of [...used].sort()) {
+    if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
+  }
+  for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
+  }
+  return losses;
+}
+
+/** All keys that are left of a host, to be deleted together. */
+export interface Removal {
+  readonly host: string;
+  /** Of its own record: 0 while it is away, which must still be so when the keys are deleted. */
+  readonly revision: number;
+  readonly keys: readonly { readonly key: string; readonly revision: number }[];
+}
+
+/**
+ * Hosts the operator removed, once nothing is placed there any more. Of one that came back only the wish is struck out:
+ * it was not gone after all.
+ */
+export function planRemovals(cluster: Cluster): readonly Removal[] {
+  const used = hostsInUse(cluster);
+  const wishes = [...cluster.hostConfigs].filter(([, { value }]) => value.removed).sort(([a], [b]) => (a < b ? -1 : 1));
+  return wishes.flatMap(([host, wish]) => {
+    const own = { key: KEYS.hostConfig(host), revision: wish.revision };
+    const back = cluster.hosts.get(host);
+    if (back !== undefined) return [{ host, revision: back.revision, keys: [own] }];
+    if (used.has(host)) return [];
+    const balancer = cluster.balancers.get(host);
+    const reports = [...cluster.reports.values()].filter(({ value }) => value.host === host);
+    const keys = [
+      own,
+      ...(balancer === undefined ? [] : [{ key: KEYS.balancer(host), revision: balancer.revision }]),
+      ...reports.map(({ value, revision }) => ({ key: KEYS.report(host, value.id), revision })),
+    ];
+    return [{ host, revision: 0, keys }];
+  });
+}
+
+const hostsInUse = (cluster: Cluster): ReadonlySet<string> =>
+  new Set([...cluster.instances.values()].map((instance) => instance.value.host));
