@@ -105,3 +105,16 @@ test('values carry the unit of their metric', () => {
   ];
   for (const [metric, value, text] of cases) expect(metricValue(metric, value)).toBe(text);
 });
+
+test('a held count shows the hold among the limits, and none of those it set aside', () => {
+  const lines = explained(input('0 < rate < 1', { hold: { count: 9, untilMs: null }, instances: 1 }));
+  const limits = lines.slice(lines.indexOf('Limits') + 1, lines.indexOf('Because') - 1);
+  expect(limits).toEqual([
+    '  LIMIT                 BEFORE      AFTER',
+    '  rules                 any         34 or more',
+    '  min 1, max 5          34 or more  5',
+    '  held by the operator  5           5',
+    '  at most 5 a round     5           5',
+  ]);
+  expect(lines).toContain('  held at 9 by the operator until it is handed back; max_instances caps it at 5');
+});
