@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { startLoad } from '../../packages/testkit/dist/steady-load.js';
+import { fileURLToPath } from 'node:url';
 import { startBareNginx } from './bare-nginx.mjs';
 import { figure } from './figure.mjs';
 import { startHost } from './serving-host.mjs';
@@ -13,7 +14,9 @@ const BARE_RELOADS = 25;
 /** Between two events at least: as often as reloads are made. */
 const PACE_MS = 1_000;
 const PER_SECOND = 500;
-const MOST = 100_000;
+/** What one busy client keeps open. */
+const CONNECTIONS = 32;
+const CLIENT = fileURLToPath(new URL('steady-client.mjs', import.meta.url));
 
 export async function measure(say) {
   const host = await startHost();
@@ -53,20 +56,37 @@ export async function measure(say) {
 
 function tellFailures(say, whose, loads) {
   for (const [kind, { sent, ok, failures }] of Object.entries(loads)) {
-    if (failures.length > 0) say(`${whose}, ${kind}: ${sent - ok} of ${sent}: ${[...new Set(failures)].join(', ')}`);
+    if (ok < sent) say(`${whose}, ${kind}: ${sent - ok} of ${sent} requests: ${JSON.stringify(failures)}`);
   }
 }
 
 /** Both kinds of clients at once. */
 async function underLoad(url, work) {
-  const single = startLoad({ url, perSecond: PER_SECOND, most: MOST });
-  const keepAlive = startLoad({ url, perSecond: PER_SECOND, most: MOST, keepAlive: true });
+  const single = startClients(url, 0);
+  const keepAlive = startClients(url, CONNECTIONS);
   try {
     await work();
   } finally {
-    await Promise.all([single.stop(), keepAlive.stop()]);
+    single.end();
+    keepAlive.end();
   }
-  return { single: single.result(), keepAlive: keepAlive.result() };
+  return { single: await single.result, keepAlive: await keepAlive.result };
+}
+
+function startClients(url, connections) {
+  const child = spawn(process.execPath, [CLIENT, url, PER_SECOND, connections].map(String), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (part) => {
+    text += part;
+  });
+  const result = new Promise((resolve, reject) => {
+    child.once('close', () =>
+      text === '' ? reject(new Error('the clients ended without a result')) : resolve(JSON.parse(text)),
+    );
+  });
+  return { result, end: () => child.stdin.end() };
 }
 
 async function scaleEvents(host) {
