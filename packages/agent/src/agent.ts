@@ -25,6 +25,7 @@ import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
+import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
 
 /**
@@ -96,7 +97,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     balancer,
     log,
     tell: diary.tell,
-    servicesOf: (cluster) => servicesOf(cluster, options.resolve),
+    servicesOf: (cluster, unreachable) => servicesOf(cluster, options.resolve, unreachable),
+  });
+  const reachability = createReachability({
+    clock,
+    host,
+    changed: (instance, problem) => {
+      const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
+      log('warning', `instance ${instance}, whose host is lost, ${how}`);
+      loops.balancing.wake();
+    },
+    signal,
   });
 
   const see = createSight(store);
@@ -113,7 +124,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // Adopted before it is changed; tried again at every round while it cannot be had.
     if (!opened) await balancer.open();
     opened = true;
-    await balancing.round(await see());
+    const cluster = await see();
+    await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
   };
   const trafficRound = async (): Promise<void> => {
@@ -149,7 +161,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
-      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints)\//.test(key))) loops.balancing.wake();
+      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints|hosts)\//.test(key))) loops.balancing.wake();
     }
   };
   const watchDocker = async (): Promise<void> => {

@@ -189,6 +189,49 @@ describe('failures', () => {
     expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
   });
 
+  test('an instance on a lost host goes only when its successor is ready: it may still be served', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 1, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')], startSeconds: 4 });
+    world.run(8);
+    const [lost] = world.instances('web', 'run');
+    world.loseHost(lost!.host);
+    world.run(61);
+    expect(world.instances('web', 'run')).toHaveLength(2);
+    expect(world.instances('web', 'run').map((i) => i.id)).toContain(lost!.id);
+    const plans = world.run(8);
+    expect(world.steps(plans, 'start')).toEqual([]);
+    expect(world.instances('web', 'run').map((i) => i.replaces)).toEqual([lost!.id]);
+    expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
+  });
+
+  test('a successor that fails is followed by one for the same seat', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 1, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    const [lost] = world.instances('web', 'run');
+    world.breakStarts('web', true);
+    world.loseHost(lost!.host);
+    world.run(80);
+    expect(world.instances('web', 'run').map((i) => i.id)).toContain(lost!.id);
+    expect(running(world)).toBeLessThanOrEqual(2);
+    world.breakStarts('web', false);
+    world.run(90);
+    expect(running(world)).toBe(1);
+    expect(world.instances('web', 'run')[0]!.host).not.toBe(lost!.host);
+  });
+
+  test('a host that returns drops the instances replaced meanwhile', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 2, maxInstances: 2, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    world.loseHost('vm1');
+    world.run(80);
+    expect(world.instances('web', 'run').map((i) => i.host)).toEqual(['vm2', 'vm2']);
+    world.returnHost(aHost('vm1'));
+    world.run(5);
+    expect(world.instances('web').map((i) => i.host)).toEqual(['vm2', 'vm2']);
+  });
+
   test('a daemon that was away for a moment loses nothing', () => {
     const world = started();
     world.loseHost('vm1');
