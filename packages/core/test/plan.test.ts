@@ -135,6 +135,19 @@ describe('scaling down', () => {
   });
 });
 
+describe('scaling down over several hosts', () => {
+  test('takes from the fullest host each time, so that what is left is spread', () => {
+    const hosts = [aHost('vm1'), aHost('vm2'), aHost('vm3')];
+    const config = (count: number) => anEndpointConfig({ scaling: { minInstances: count, maxInstances: count, rules: [] } });
+    const world = createWorld({ endpoints: { web: config(12) }, hosts });
+    world.run(10);
+    world.set('web', { config: config(6) });
+    world.run(10);
+    const left = world.instances('web', 'run').map((i) => i.host);
+    expect(left.toSorted()).toEqual(['vm1', 'vm1', 'vm2', 'vm2', 'vm3', 'vm3']);
+  });
+});
+
 describe('failures', () => {
   test('a dead instance is replaced at once, and its seat counts meanwhile', () => {
     const world = started(anEndpointConfig({ scaling: { minInstances: 1, rules: [] } }));
