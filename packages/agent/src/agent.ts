@@ -25,7 +25,9 @@ import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
+import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
+import { createSurgeDetector } from './surge.js';
 
 /**
  * The host agent: advertises the host, runs the instances placed on it, owns its load balancer and publishes what that
@@ -54,6 +56,8 @@ export interface AgentOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly portRange: { readonly first: number; readonly last: number };
   readonly startLimit: number;
+  /** The load of this host has just jumped: a reason to decide now rather than at the next round. */
+  readonly surge: () => void;
   readonly version: string;
 }
 
@@ -96,9 +100,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     balancer,
     log,
     tell: diary.tell,
-    servicesOf: (cluster) => servicesOf(cluster, options.resolve),
+    servicesOf: (cluster, unreachable) => servicesOf(cluster, options.resolve, unreachable),
+  });
+  const reachability = createReachability({
+    clock,
+    host,
+    changed: (instance, problem) => {
+      const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
+      log('warning', `instance ${instance}, whose host is lost, ${how}`);
+      loops.balancing.wake();
+    },
+    signal,
   });
 
+  const surges = createSurgeDetector();
   const see = createSight(store);
   const list = createListing(engine, clock);
 
@@ -113,7 +128,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // Adopted before it is changed; tried again at every round while it cannot be had.
     if (!opened) await balancer.open();
     opened = true;
-    await balancing.round(await see());
+    const cluster = await see();
+    await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
   };
   const trafficRound = async (): Promise<void> => {
@@ -121,6 +137,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const report = await balancer.traffic(clock.now());
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
     await store.publish({ [TOPICS.trafficOf(host)]: report as unknown as Json }, TRAFFIC_TTL_MS);
+    if (surges.jumped(report)) options.surge();
     complaints.settle('traffic');
   };
   const advertisementRound = async (): Promise<void> => {
@@ -149,7 +166,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
-      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints)\//.test(key))) loops.balancing.wake();
+      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints|hosts)\//.test(key))) loops.balancing.wake();
     }
   };
   const watchDocker = async (): Promise<void> => {

@@ -23,14 +23,15 @@ export interface BalancingOptions {
   readonly balancer: LoadBalancer;
   readonly log: (level: LogLevel, message: string) => void;
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
-  readonly servicesOf: (cluster: Cluster) => readonly Service[];
+  readonly servicesOf: (cluster: Cluster, unreachable: ReadonlySet<string>) => readonly Service[];
 }
 
 /** Nothing changed in the state, but a file may have been tampered with, and a name may have another address by now. */
 const LOOK_AGAIN_MS = 10_000;
 
 export interface Balancing {
-  round(cluster: Cluster): Promise<void>;
+  /** `unreachable`: instances of lost hosts that do not answer this host. */
+  round(cluster: Cluster, unreachable: ReadonlySet<string>): Promise<void>;
   /** Null while the load balancer takes changes up. */
   problem(): string | null;
 }
@@ -39,7 +40,7 @@ export function createBalancing(options: BalancingOptions): Balancing {
   const { store, host, balancer, log, tell } = options;
   let problem: string | null = null;
   const aside = new Map<string, string>();
-  let settled: { readonly revision: number; readonly atMs: number } | null = null;
+  let settled: { readonly revision: number; readonly unreachable: string; readonly atMs: number } | null = null;
 
   const apply = async (services: readonly Service[]): Promise<Readonly<Record<string, string>> | null> => {
     try {
@@ -68,10 +69,12 @@ export function createBalancing(options: BalancingOptions): Balancing {
     }
   };
 
-  const round = async (cluster: Cluster): Promise<void> => {
+  const round = async (cluster: Cluster, unreachable: ReadonlySet<string>): Promise<void> => {
     const nowMs = options.clock.now();
-    if (settled?.revision === cluster.revision && nowMs - settled.atMs < LOOK_AGAIN_MS) return;
-    const services = options.servicesOf(cluster);
+    const seen = { revision: cluster.revision, unreachable: [...unreachable].sort().join(' ') };
+    const same = settled?.revision === seen.revision && settled.unreachable === seen.unreachable;
+    if (same && nowMs - (settled?.atMs ?? 0) < LOOK_AGAIN_MS) return;
+    const services = options.servicesOf(cluster, unreachable);
     const setAside = await apply(services);
     if (setAside !== null) tellAside(setAside);
     const before = cluster.balancers.get(host)?.value ?? null;
@@ -79,7 +82,7 @@ export function createBalancing(options: BalancingOptions): Balancing {
     if (needsWriting(before, next, cluster)) {
       await store.commit({ expect: [], write: [{ key: KEYS.balancer(host), value: next as unknown as Json }] });
     }
-    settled = problem === null && aside.size === 0 ? { revision: cluster.revision, atMs: nowMs } : null;
+    settled = problem === null && aside.size === 0 ? { ...seen, atMs: nowMs } : null;
   };
 
   return { round, problem: () => problem };

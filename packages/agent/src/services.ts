@@ -1,10 +1,15 @@
 import type { At, Backend, Cluster, EndpointConfig, EndpointRecord, InstanceRecord, Service } from '@reactor/core';
 
 /**
- * What every load balancer of the cluster should serve now, from the cluster state alone. Pure; the same on every host.
- * An endpoint without a URL or without a load balancer is not served.
+ * What this host's load balancer should serve now, from the cluster state and the instances of lost hosts that do not
+ * answer here (`unreachable`); without any of those it is the same on every host. Pure. An endpoint without a URL or
+ * without a load balancer is not served.
  */
-export function servicesOf(cluster: Cluster, resolve: (record: At<EndpointRecord>) => EndpointConfig | null): readonly Service[] {
+export function servicesOf(
+  cluster: Cluster,
+  resolve: (record: At<EndpointRecord>) => EndpointConfig | null,
+  unreachable: ReadonlySet<string> = new Set(),
+): readonly Service[] {
   const services: Service[] = [];
   for (const name of [...cluster.endpoints.keys()].sort()) {
     const endpoint = cluster.endpoints.get(name)!;
@@ -22,7 +27,9 @@ export function servicesOf(cluster: Cluster, resolve: (record: At<EndpointRecord
       if (draining.length === 0) continue;
     }
     const serving =
-      endpoint.value.state === 'REMOVED' ? [] : [...servedBackends(instances, config, cluster), ...staticBackends(config)];
+      endpoint.value.state === 'REMOVED'
+        ? []
+        : [...servedBackends(instances, config, cluster, unreachable), ...staticBackends(config)];
     services.push({
       endpoint: name,
       url: config.url,
@@ -36,16 +43,23 @@ export function servicesOf(cluster: Cluster, resolve: (record: At<EndpointRecord
   return services;
 }
 
-/** Ready instances; when there is none, those that run but fail their check: a poor answer beats none. */
-function servedBackends(instances: readonly InstanceRecord[], config: EndpointConfig, cluster: Cluster): readonly Backend[] {
+/**
+ * Ready instances that answer; when there is none, those that run but fail their check: a poor answer beats none. The
+ * very last ones stay even if their host is lost and they do not answer: whoever else could has been asked before them.
+ */
+function servedBackends(
+  instances: readonly InstanceRecord[],
+  config: EndpointConfig,
+  cluster: Cluster,
+  unreachable: ReadonlySet<string>,
+): readonly Backend[] {
   const meant = instances.filter((instance) => instance.phase === 'run');
-  const stateOf = (instance: InstanceRecord): string | undefined => cluster.reports.get(instance.id)?.value.state;
-  const ready = meant.filter((instance) => stateOf(instance) === 'ready');
-  if (ready.length > 0) return backendsOf(ready, config, cluster);
-  const failing = meant.filter(
-    (instance) => stateOf(instance) === 'unhealthy' && cluster.reports.get(instance.id)?.value.wasReady,
-  );
-  return backendsOf(failing, config, cluster);
+  const reportOf = (instance: InstanceRecord) => cluster.reports.get(instance.id)?.value;
+  const ready = meant.filter((instance) => reportOf(instance)?.state === 'ready');
+  const failing = meant.filter((instance) => reportOf(instance)?.state === 'unhealthy' && reportOf(instance)?.wasReady);
+  const answering = (all: readonly InstanceRecord[]) => all.filter((instance) => !unreachable.has(instance.id));
+  const choices = [answering(ready), answering(failing), ready, failing];
+  return backendsOf(choices.find((choice) => choice.length > 0) ?? [], config, cluster);
 }
 
 function backendsOf(instances: readonly InstanceRecord[], config: EndpointConfig, cluster: Cluster): readonly Backend[] {

@@ -55,6 +55,25 @@ test.each([
   expect(servicesOf(threeReady().cluster(), () => anEndpointConfig(change))).toEqual([]);
 });
 
+test('an instance that does not answer this host is left out while another does', () => {
+  const lost = new Set(['i0001', 'i0003']);
+  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), lost);
+  expect(service?.backends.map((backend) => backend.id)).toEqual(['i0002']);
+});
+
+test('an instance that fails its check but answers comes before one that does not', () => {
+  const world = threeReady();
+  world.report('i0002', { state: 'unhealthy' });
+  const [service] = servicesOf(world.cluster(), () => anEndpointConfig(), new Set(['i0001', 'i0003']));
+  expect(service?.backends.map((backend) => backend.id)).toEqual(['i0002']);
+});
+
+test('the last instances stay although they do not answer', () => {
+  const all = new Set(['i0001', 'i0002', 'i0003']);
+  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), all);
+  expect(service?.backends).toHaveLength(3);
+});
+
 test('a lost lease of this very host takes nothing out of service', () => {
   const world = threeReady();
   world.loseHost('vm1');

@@ -162,7 +162,8 @@ export function metricsOf(
   const { metrics, requests } = measure(reports, endpoint, {
     nowMs,
     windowMs: config.scaling.windowMs,
-    expectedSources: cluster.balancers.size,
+    // A lost host's load balancer is not waited for.
+    expectedSources: [...cluster.balancers.keys()].filter((host) => cluster.hosts.has(host)).length,
     instances: serving,
   });
   const shown = ['active', ...(requests > 0 ? NEED_REQUESTS : [])];

@@ -113,13 +113,25 @@ function scaleDown(draft: Draft): void {
   }
 }
 
+/**
+ * A dead or unhealthy instance goes when its successor is begun. One on a lost host may still serve through the other
+ * hosts' load balancers, so it shares its seat until the successor is ready (`rollOver`): losing it earlier could be
+ * losing the last one.
+ */
 function replaceFailed(draft: Draft): void {
-  for (const view of draft.own) {
-    if (!meantToRun(view) || draft.written.has(view.record.id)) continue;
+  const running = draft.own.filter(meantToRun);
+  const ids = new Set(running.map((view) => view.record.id));
+  const succeeded = new Set(running.map((view) => view.record.replaces));
+  for (const view of running) {
+    if (draft.written.has(view.record.id)) continue;
     const failure = failureOf(view, draft);
-    if (failure === null) continue;
-    const replaced = start(draft, view.record.id, `in place of ${view.record.id}: ${failure}`);
+    if (failure === null || (view.status === 'unknown' && succeeded.has(view.record.id))) continue;
+    // The successor of a failed successor takes the seat that one was meant for.
+    const { replaces } = view.record;
+    const seat = replaces !== null && ids.has(replaces) && !draft.written.has(replaces) ? replaces : view.record.id;
+    const replaced = start(draft, seat, `in place of ${view.record.id}: ${failure}`);
     if (!replaced) continue;
+    if (view.status === 'unknown' && seat === view.record.id) continue;
     if (isFailedStart(view, draft.nowMs)) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
     if (view.status === 'unhealthy') drain(draft, view, true, failure);
     else remove(draft, view, failure);

@@ -7,7 +7,8 @@ export type IsCurrent = (instance: InstanceView) => boolean;
 
 /**
  * Whom to retire, first in the list first: never became ready, unhealthy, not current, fewest open connections, the
- * host with the most instances of this endpoint, youngest, id. The order is total, so the input's order never matters.
+ * host with the most instances of this endpoint (not counting those earlier in the list), youngest, id. The order is
+ * total, so the input's order never matters.
  */
 export function retirementOrder(instances: readonly InstanceView[], isCurrent: IsCurrent): readonly InstanceView[] {
   const perHost = new Map<string, number>();
@@ -17,16 +18,33 @@ export function retirementOrder(instances: readonly InstanceView[], isCurrent: I
     instance.status === 'ready' ? 1 : 0,
     isCurrent(instance) ? 1 : 0,
     instance.active,
-    -(perHost.get(instance.record.host) ?? 0),
-    -instance.record.createdAtMs,
   ];
-  const ranked = instances.map((instance) => ({ instance, rank: rank(instance) }));
-  ranked.sort((a, b) => {
-    const at = a.rank.findIndex((value, index) => value !== b.rank[index]);
-    if (at >= 0) return (a.rank[at] ?? 0) - (b.rank[at] ?? 0);
-    return a.instance.record.id < b.instance.record.id ? -1 : 1;
-  });
-  return ranked.map((entry) => entry.instance);
+  const left = instances.map((instance) => ({ instance, rank: rank(instance) }));
+  left.sort((a, b) => byRank(a.rank, b.rank) || byAge(a.instance, b.instance));
+
+  const order: InstanceView[] = [];
+  while (left.length > 0) {
+    // Among equals by rank, already by age, the first one of the fullest host.
+    let chosen = 0;
+    const fullness = (index: number): number => perHost.get(left[index]!.instance.record.host) ?? 0;
+    for (let index = 1; index < left.length && byRank(left[0]!.rank, left[index]!.rank) === 0; index += 1) {
+      if (fullness(index) > fullness(chosen)) chosen = index;
+    }
+    const [{ instance }] = left.splice(chosen, 1) as [(typeof left)[number]];
+    perHost.set(instance.record.host, (perHost.get(instance.record.host) ?? 0) - 1);
+    order.push(instance);
+  }
+  return order;
+}
+
+function byRank(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+}
+
+/** Youngest first. */
+function byAge(a: InstanceView, b: InstanceView): number {
+  return b.record.createdAtMs - a.record.createdAtMs || (a.record.id < b.record.id ? -1 : 1);
 }
 
 /** Whether a draining instance may be taken back: the same live, ready, unfailed container, and current. */

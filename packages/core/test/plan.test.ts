@@ -135,6 +135,19 @@ describe('scaling down', () => {
   });
 });
 
+describe('scaling down over several hosts', () => {
+  test('takes from the fullest host each time, so that what is left is spread', () => {
+    const hosts = [aHost('vm1'), aHost('vm2'), aHost('vm3')];
+    const config = (count: number) => anEndpointConfig({ scaling: { minInstances: count, maxInstances: count, rules: [] } });
+    const world = createWorld({ endpoints: { web: config(12) }, hosts });
+    world.run(10);
+    world.set('web', { config: config(6) });
+    world.run(10);
+    const left = world.instances('web', 'run').map((i) => i.host);
+    expect(left.toSorted()).toEqual(['vm1', 'vm1', 'vm2', 'vm2', 'vm3', 'vm3']);
+  });
+});
+
 describe('failures', () => {
   test('a dead instance is replaced at once, and its seat counts meanwhile', () => {
     const world = started(anEndpointConfig({ scaling: { minInstances: 1, rules: [] } }));
@@ -187,6 +200,49 @@ describe('failures', () => {
     const [replacement] = world.instances('web', 'run');
     expect(replacement!.host).not.toBe(lost!.host);
     expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
+  });
+
+  test('an instance on a lost host goes only when its successor is ready: it may still be served', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 1, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')], startSeconds: 4 });
+    world.run(8);
+    const [lost] = world.instances('web', 'run');
+    world.loseHost(lost!.host);
+    world.run(61);
+    expect(world.instances('web', 'run')).toHaveLength(2);
+    expect(world.instances('web', 'run').map((i) => i.id)).toContain(lost!.id);
+    const plans = world.run(8);
+    expect(world.steps(plans, 'start')).toEqual([]);
+    expect(world.instances('web', 'run').map((i) => i.replaces)).toEqual([lost!.id]);
+    expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
+  });
+
+  test('a successor that fails is followed by one for the same seat', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 1, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    const [lost] = world.instances('web', 'run');
+    world.breakStarts('web', true);
+    world.loseHost(lost!.host);
+    world.run(80);
+    expect(world.instances('web', 'run').map((i) => i.id)).toContain(lost!.id);
+    expect(running(world)).toBeLessThanOrEqual(2);
+    world.breakStarts('web', false);
+    world.run(90);
+    expect(running(world)).toBe(1);
+    expect(world.instances('web', 'run')[0]!.host).not.toBe(lost!.host);
+  });
+
+  test('a host that returns drops the instances replaced meanwhile', () => {
+    const config = anEndpointConfig({ scaling: { minInstances: 2, maxInstances: 2, rules: [] } });
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    world.loseHost('vm1');
+    world.run(80);
+    expect(world.instances('web', 'run').map((i) => i.host)).toEqual(['vm2', 'vm2']);
+    world.returnHost(aHost('vm1'));
+    world.run(5);
+    expect(world.instances('web').map((i) => i.host)).toEqual(['vm2', 'vm2']);
   });
 
   test('a daemon that was away for a moment loses nothing', () => {

@@ -86,6 +86,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       labels: config.docker.labels,
       portRange: config.docker.portRange,
       startLimit: config.docker.startLimit || availableParallelism(),
+      surge: () => parts.controller?.wake(),
       version: VERSION,
     });
     closing.push(async () => parts.agent?.stop());

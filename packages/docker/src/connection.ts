@@ -10,6 +10,7 @@
  * breaks off half-way.
  */
 import { Agent, IncomingMessage } from 'node:http';
+import { inspect } from 'node:util';
 import type { LogLevel } from '@reactor/core';
 import { ReactorError } from '@reactor/core';
 import Docker from 'dockerode';
@@ -137,13 +138,16 @@ export function createConnection(options: {
 }
 
 function createTransport(socket: string): Transport {
+  const agent = new Agent({ keepAlive: false, maxSockets: 64 });
+  // docker-modem prints its request options into a string at every call, debugging or not, to any depth: with every socket.
+  Object.defineProperty(agent, inspect.custom, { value: () => 'agent' });
   const options = {
     socketPath: socket,
     // An empty host and a fixed protocol keep DOCKER_HOST in the environment from redirecting us.
     host: '',
     protocol: 'http' as const,
     // A connection per call: a kept one may be half dead after the engine restarted, and a new one costs about 50 us.
-    agent: new Agent({ keepAlive: false, maxSockets: 64 }),
+    agent,
   };
   return new Docker(options).modem;
 }

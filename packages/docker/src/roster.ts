@@ -32,6 +32,8 @@ export function createRoster(connection: Connection, cluster: string, limits: Li
     const { id } = row.container;
     const cached = known.get(id);
     if (cached !== undefined && cached.startKey === row.startKey) return cached.container;
+    // While a start is under way the engine does not answer an inspect, and the listing says all there is to know.
+    if (row.container.status === 'created') return row.container;
     const container = await inspect(id, row.container);
     if (container !== null && container !== row.container && row.startKey !== null) {
       known.set(id, { startKey: row.startKey, container });

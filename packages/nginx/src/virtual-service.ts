@@ -13,7 +13,7 @@ export interface VirtualService {
   readonly url: EndpointUrl;
   /** By name. The first one's settings hold where they differ; requests that reached no backend count for it. */
   readonly endpoints: readonly string[];
-  /** By address, each address once, without weight 0. */
+  /** Hosts in turn, each address once, without weight 0. */
   readonly backends: readonly Backend[];
   readonly redirect: string | null;
   readonly sticky: boolean;
@@ -94,12 +94,27 @@ function merge(members: readonly Service[]): VirtualService {
     token: shortHash(urlText(first.url)),
     url: first.url,
     endpoints: members.map((member) => member.endpoint),
-    backends: [...backends].sort(([a], [b]) => compare(a, b)).map(([, backend]) => backend),
+    backends: hostsInTurn([...backends].sort(([a], [b]) => compare(a, b)).map(([, backend]) => backend)),
     redirect: members.map(redirectOf).find((redirect) => redirect !== null) ?? null,
     sticky: first.nginx.stickySessions,
     keepalive: Math.max(...members.map((member) => member.nginx.keepalive)) || KEEPALIVE_CONNECTIONS,
     tls: first.url.scheme === 'https' ? { certificate: first.nginx.sslCertificate!, key: first.nginx.sslKey! } : null,
   };
+}
+
+/**
+ * The first backend of every host, then the second of every host, and so on: nginx asks one after the other in this
+ * order and tries a request three times, which must not be three times on a host that has just died.
+ */
+function hostsInTurn(byAddress: readonly Backend[]): readonly Backend[] {
+  const seen = new Map<string, number>();
+  const turns = byAddress.map((backend) => {
+    const turn = seen.get(backend.host) ?? 0;
+    seen.set(backend.host, turn + 1);
+    return { backend, turn };
+  });
+  // Sorting keeps the order of equals: by address within a turn.
+  return turns.sort((a, b) => a.turn - b.turn).map(({ backend }) => backend);
 }
 
 function byPlace(a: VirtualService, b: VirtualService): number {

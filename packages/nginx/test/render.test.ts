@@ -43,6 +43,13 @@ describe('sites', () => {
     expect([...portsOf(files)]).toEqual([80]);
   });
 
+  test('hosts take turns, so that three tries of a request are not all on a dead one', () => {
+    const on = (host: string) => [1, 2, 3].map((port) => ({ ...backendAt(port, `${host}:${port}`), host }));
+    const text = textOf([serviceAt('a', 80, { backends: [...on('10.0.0.2'), ...on('10.0.0.1')] })]);
+    const order = [...text.matchAll(/server (10\S+)/g)].map(([, address]) => address);
+    expect(order.slice(0, 4)).toEqual(['10.0.0.1:1', '10.0.0.2:1', '10.0.0.1:2', '10.0.0.2:2']);
+  });
+
   test('endpoints of one URL are one upstream with their weights; weight 0 is left out', () => {
     const text = textOf([
       serviceAt('new', 80, { backends: [backendAt(1, 'n', 1), backendAt(3, 'z', 0)] }),

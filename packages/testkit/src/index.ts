@@ -3,6 +3,8 @@ export * from './engine-conformance.js';
 export * from './example-endpoint.js';
 export * from './fake-engine.js';
 export * from './fake-store.js';
+export * from './host.js';
+export * from './hosts.js';
 export * from './running-reactor.js';
 export * from './standstill.js';
 export * from './steady-load.js';

@@ -1,7 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { collect, run } from './command.js';
 import { until } from './until.js';
 
 /**
@@ -171,32 +172,4 @@ function isNginx(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function run(file: string, words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await collect(file, words, {});
-  if (status !== 0) throw new Error(`${file} ${words.join(' ')} ended with status ${status}: ${stderr}`);
-  return stdout;
-}
-
-function collect(
-  file: string,
-  words: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  input = '',
-): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      file,
-      words,
-      { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 },
-      (error, stdout, stderr) => {
-        const status = error === null ? 0 : (error as { code?: unknown }).code;
-        if (typeof status === 'number') resolve({ status, stdout, stderr });
-        else reject(error as Error);
-      },
-    );
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(input);
-  });
 }
