@@ -35,6 +35,13 @@ const UPSTREAM_IDLE = '1s';
 /** Two failures pass a backend over for five seconds; then one request tries it again. */
 const PASSIVE_FAILURE = 'max_fails=2 fail_timeout=5s';
 
+/**
+ * Backends a request is tried on. A host that dies leaves all its backends in the list for some seconds, and each worker
+ * has to find out about each of them: with 3, one in some thousand requests met three of them. As many as the connect
+ * timeout fits into the 10 s below; not more, for a request that crashes its backend crashes this many.
+ */
+const MOST_TRIES = 5;
+
 /** One line per request, tab-separated, the fields of log-line.ts. None is the client's text, so none needs escaping. */
 const LOG_FIELDS = [
   '$msec',
@@ -152,7 +159,7 @@ const PROXY = `    proxy_http_version 1.1;
     proxy_send_timeout 60s;
     proxy_read_timeout 60s;
     proxy_next_upstream error timeout;
-    proxy_next_upstream_tries 3;
+    proxy_next_upstream_tries ${MOST_TRIES};
     proxy_next_upstream_timeout 10s;
     proxy_set_header Host $reactor_host;
     proxy_set_header X-Real-IP $remote_addr;

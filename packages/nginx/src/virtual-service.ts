@@ -104,7 +104,7 @@ function merge(members: readonly Service[]): VirtualService {
 
 /**
  * The first backend of every host, then the second of every host, and so on: nginx asks one after the other in this
- * order and tries a request three times, which must not be three times on a host that has just died.
+ * order, and the tries of one request must not all go to a host that has just died.
  */
 function hostsInTurn(byAddress: readonly Backend[]): readonly Backend[] {
   const seen = new Map<string, number>();

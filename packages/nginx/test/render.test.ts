@@ -43,7 +43,7 @@ describe('sites', () => {
     expect([...portsOf(files)]).toEqual([80]);
   });
 
-  test('hosts take turns, so that three tries of a request are not all on a dead one', () => {
+  test('hosts take turns, so that the tries of a request are not all on a dead one', () => {
     const on = (host: string) => [1, 2, 3].map((port) => ({ ...backendAt(port, `${host}:${port}`), host }));
     const text = textOf([serviceAt('a', 80, { backends: [...on('10.0.0.2'), ...on('10.0.0.1')] })]);
     const order = [...text.matchAll(/server (10\S+)/g)].map(([, address]) => address);
