@@ -1,13 +1,13 @@
 import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
-import { openLedger } from './ledger.js';
+import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
 import { type Step, stepEvent } from './step.js';
-import { openConnections, type TrafficReport } from './traffic.js';
+import { connectionsByInstance, type TrafficReport } from './traffic.js';
 import { measure } from './traffic-window.js';
 
 /**
@@ -63,16 +63,32 @@ export interface Plan {
   readonly removals: readonly Removal[];
 }
 
+/** What all endpoints of a round have in common; found out once, for there may be a thousand of them and a hundred hosts. */
+interface Scene {
+  readonly ledger: Ledger;
+  readonly reports: readonly TrafficReport[];
+  /** Open connections by instance id. */
+  readonly connections: ReadonlyMap<string, number>;
+  readonly expectedSources: number;
+  readonly unheard: string | null;
+}
+
 export function plan(input: PlanInput): Plan {
-  const ledger = openLedger(input.cluster);
   const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
+  const scene: Scene = {
+    ledger: openLedger(input.cluster),
+    reports,
+    connections: connectionsByInstance(reports),
+    expectedSources: expectedSources(input.cluster),
+    unheard: unheardHost(input.cluster, input.traffic),
+  };
   const endpoints: EndpointPlan[] = [];
   const unusable: { endpoint: string; error: string }[] = [];
   for (const name of [...input.cluster.endpoints.keys()].sort()) {
     const endpoint = input.cluster.endpoints.get(name)!;
     const resolved = input.resolve(endpoint);
     if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
-    else endpoints.push(planEndpoint(endpoint, resolved, reports, input, ledger));
+    else endpoints.push(planEndpoint(endpoint, resolved, input, scene));
   }
   return { endpoints, unusable, losses: planLosses(input.cluster, input.nowMs), removals: planRemovals(input.cluster) };
 }
@@ -80,23 +96,20 @@ export function plan(input: PlanInput): Plan {
 function planEndpoint(
   endpoint: At<EndpointRecord>,
   resolved: Resolved,
-  reports: readonly TrafficReport[],
   input: PlanInput,
-  ledger: ReturnType<typeof openLedger>,
+  { ledger, reports, connections, expectedSources, unheard }: Scene,
 ): EndpointPlan {
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const views = (cluster.instancesOf.get(name) ?? []).map((i) =>
-    viewInstance(i, cluster, openConnections(name, i.value.id, reports)),
-  );
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, connections.get(i.value.id) ?? 0));
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
   const { windowMs } = resolved.config.scaling;
   // Also for the burst window: a slow answer of the last seconds began before the newest instances served.
   const settled = settledOf(own, nowMs - windowMs);
-  const window = { nowMs, expectedSources: expectedSources(cluster), instances: seats, settled };
+  const window = { nowMs, expectedSources, instances: seats, settled };
   const { record, history: targets } = decide({
     endpoint: name,
     atMs: nowMs,
@@ -120,7 +133,7 @@ function planEndpoint(
     target: record.target,
     failures: known?.failures ?? NO_FAILURES,
     ledger,
-    unheard: unheardHost(cluster, input.traffic),
+    unheard,
   });
   return assemble(endpoint, record, targets, known, outcome, nowMs);
 }
