@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { sandbox } from '@reactor/testkit';
+import { sandbox, sweepContainers } from '@reactor/testkit';
 
 /** The README's other command, as a user runs it, on the sandbox's engine. */
 test('the demo shows the main job, loses no request, cleans up and says so', async () => {
   const { docker } = sandbox();
+  await sweepContainers();
   const environment = { ...process.env, DOCKER_HOST: `unix://${docker}`, NODE_OPTIONS: '' };
   const output = await new Promise<string>((resolve, reject) => {
     execFile('scripts/demo', ['--port', '8088'], { env: environment }, (error, stdout, stderr) =>

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { sweepContainers } from '@reactor/testkit';
 import { type Outcome, openPrivateMachine, type PrivateMachine } from './private-machine.js';
 
 const INIT = '/etc/init.d/reactor';
@@ -74,6 +75,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await machine?.close();
+  // Uninstalling leaves the service running, as it should.
+  await sweepContainers();
 }, TEST_LIMIT_MS);
 
 test(

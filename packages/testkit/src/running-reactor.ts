@@ -146,6 +146,7 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     rmSync(directory, { recursive: true, force: true });
   };
 
+  await sweepContainers();
   await start();
   return {
     directory,
@@ -163,6 +164,13 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     launch,
     stop,
   };
+}
+
+/** Removes what an earlier test left on the sandbox's engine: each begins with an empty host, in whatever order they run. */
+export async function sweepContainers(): Promise<void> {
+  const docker = ['-H', `unix://${sandbox().docker}`];
+  const ids = (await run('docker', [...docker, 'ps', '-aq', '--filter', 'label=reactor.cluster'])).split('\n').filter(Boolean);
+  if (ids.length > 0) await run('docker', [...docker, 'rm', '-f', ...ids]);
 }
 
 /** Also false for one that has ended and was not waited for yet. */
