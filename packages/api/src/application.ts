@@ -95,6 +95,9 @@ async function answer(
   }
 }
 
+/** How long a refused body may go on coming. A client that reads the answer stops or leaves well before. */
+const LINGER_MS = 1_000;
+
 const NO_BODY: Body = { bytes: Buffer.alloc(0), type: null };
 
 const hasBody = (request: Request): boolean => !['GET', 'HEAD', 'DELETE'].includes(request.method);
@@ -164,5 +167,22 @@ function sendError({ teller }: ApplicationParts, error: unknown, request: Reques
   response.statusCode = status;
   response.setHeader('content-type', 'application/json; charset=utf-8');
   response.setHeader('content-length', Buffer.byteLength(text));
-  response.end(text);
+  if (request.complete) response.end(text);
+  else endLate(text, request, response);
+}
+
+/**
+ * Answers while the body still comes. Closing at once would reset the connection under the client's next packet, and
+ * a client whose write fails so may never read why; what comes meanwhile is read and forgotten (nginx: lingering_close).
+ */
+function endLate(text: string, request: Request, response: Response): void {
+  response.write(text);
+  request.resume();
+  const end = (): void => {
+    clearTimeout(patience);
+    response.end();
+  };
+  const patience = setTimeout(end, LINGER_MS);
+  request.once('end', end);
+  response.once('close', () => clearTimeout(patience));
 }
