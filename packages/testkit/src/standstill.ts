@@ -89,7 +89,7 @@ function embeddedRevision(reactor: RunningReactor): string {
 /** Container events between two moments, `exec` and `health_status` left out; one line each. */
 export async function dockerEvents(reactor: RunningReactor, sinceMs: number, untilMs: number): Promise<readonly string[]> {
   const at = (ms: number): string => (ms / 1000).toFixed(3);
-  const format = '{{.Action}} {{.Actor.Attributes.name}}';
+  const format = '{{.Action}} {{.Actor.Attributes.name}} at {{.Time}}';
   const text = await reactor.dockerCli([
     'events',
     '--since',

@@ -29,6 +29,8 @@ export interface LoadOptions {
 }
 
 const TIMEOUT_MS = 15_000;
+/** Loads that nobody has stopped yet. */
+const running = new Set<SteadyLoad>();
 const MOST_FAILURES_KEPT = 50;
 
 export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: LoadOptions): SteadyLoad {
@@ -82,10 +84,18 @@ export function startLoad({ url, perSecond, keepAlive = false, most = 50_000 }: 
     latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(latencies.length * q) - 1)] ?? 0;
   const result = (): LoadResult => ({ sent, ok, failures, instances, latencyMs });
   const stop = async (): Promise<LoadResult> => {
+    running.delete(load);
     clearInterval(timer);
     if (open > 0) await new Promise<void>((resolve) => (drained = resolve));
     agent.destroy();
     return result();
   };
-  return { stop, result };
+  const load: SteadyLoad = { stop, result };
+  running.add(load);
+  return load;
+}
+
+/** Ends what a failed test left sending; the next one would measure it too. */
+export async function stopLoads(): Promise<void> {
+  await Promise.all([...running].map((load) => load.stop()));
 }
