@@ -145,6 +145,7 @@ describe('the cluster at a glance', () => {
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',
+    epochSeen: null,
   } as const;
   const info = {
     active: 12,
@@ -153,6 +154,7 @@ describe('the cluster at a glance', () => {
     endpoints: { RUNNING: 2, PAUSED: 1 },
     cluster: 'c1',
     leader: 'vm1',
+    brake: null,
     version: '0.1.0',
     hosts: [host, { ...host, id: 'vm2', name: 'vm\u001b2', address: '', state: 'lost', slots: 0, usedSlots: 10, instances: 1 }],
   } as const;
