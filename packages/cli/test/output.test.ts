@@ -184,6 +184,14 @@ describe('the cluster at a glance', () => {
     ]);
   });
 
+  test('says below the leader when the brake is on', () => {
+    const braked = infoText({ ...info, brake: '3 of 4 hosts were lost within 60 s' }, 10_000);
+    expect(braked.slice(4, 6)).toEqual([
+      'Leader: vm1',
+      'Brake: 3 of 4 hosts were lost within 60 s; nothing is replaced or retired',
+    ]);
+  });
+
   test('of an empty cluster has nothing to divide by', () => {
     const empty = { ...info, active: 0, instances: 0, managers: 0, endpoints: {}, leader: null, hosts: [] };
     expect(infoText(empty, 0)).toEqual([

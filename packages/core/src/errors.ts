@@ -25,7 +25,7 @@ export const ERRORS = {
   mark_unreadable: {
     status: 503,
     retryable: false,
-    meaning: 'the file that remembers the newest epoch obeyed is damaged or cannot be written',
+    meaning: 'the file that remembers the newest epoch is damaged or not writable',
   },
   state_limit: { status: 413, retryable: false, meaning: 'a value exceeds what the cluster state accepts' },
   docker_unavailable: { status: 503, retryable: true, meaning: 'the Docker engine does not answer' },

@@ -57,15 +57,25 @@ describe('after a takeover', () => {
     expect(world.steps(world.run(1), 'recommission')).toHaveLength(2);
   });
 
+  test('what is gone is not forgotten yet', () => {
+    const world = spread(1, fixed(2));
+    world.set('web', { state: 'REMOVED' });
+    while (world.instances('web', 'remove').length === 0) world.run(1);
+    world.quiet(15);
+    expect(taking(world, world.run(14))).toEqual([]);
+    expect(world.steps(world.run(2), 'forget')).toHaveLength(2);
+  });
+
   test('a removed host is not struck out yet', () => {
-    const world = spread(2);
-    world.loseHost('vm2');
-    world.wish('vm2', { draining: false, removed: true });
+    const world = spread(2, fixed(1));
+    const empty = world.instances('web')[0]!.host === 'vm1' ? 'vm2' : 'vm1';
+    world.loseHost(empty);
+    world.wish(empty, { draining: false, removed: true });
     world.quiet(15);
     world.run(14);
-    expect(world.cluster().hostConfigs.has('vm2')).toBe(true);
+    expect(world.cluster().hostConfigs.has(empty)).toBe(true);
     world.run(6);
-    expect(world.cluster().hostConfigs.has('vm2')).toBe(false);
+    expect(world.cluster().hostConfigs.has(empty)).toBe(false);
   });
 
   test('a dead instance is replaced and its record cleared all the same', () => {
@@ -136,12 +146,18 @@ describe('when more than half of all hosts are lost together', () => {
     expect(taking(world, world.run(1))).toEqual([]);
   });
 
-  test('hosts without instances count, those the operator removed do not', () => {
+  test('hosts without instances count', () => {
     const world = spread(5, fixed(1));
     cut(world, ['vm3', 'vm4', 'vm5']);
     expect(alarms(world.run(2))).toEqual([expect.stringContaining('3 of 5 hosts')]);
-    for (const host of ['vm3', 'vm4']) world.wish(host, { draining: false, removed: true });
-    expect(alarms(world.run(2))).toEqual([]);
+  });
+
+  test('it ends as soon as the operator removes those that will not be back', () => {
+    const world = spread(4, fixed(8));
+    cut(world, ['vm2', 'vm3', 'vm4']);
+    world.run(10);
+    for (const host of ['vm2', 'vm3']) world.wish(host, { draining: false, removed: true });
+    expect(alarms(world.run(1))).toEqual([]);
   });
 
   test('it ends when enough hosts are back, and the rest is replaced', () => {
