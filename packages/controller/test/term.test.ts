@@ -1,4 +1,4 @@
-import { type EpochMark, type EpochRecord, KEYS, type Meter, readCluster, type StateStore } from '@reactor/core';
+import { type EpochMark, type EpochRecord, KEYS, type Meter, readCluster, type StateStore, TOPICS } from '@reactor/core';
 import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
 import { createAlarms } from '../src/alarms.js';
 import { type Candidate, createCandidate, LEASE_MS, type Leadership } from '../src/leadership.js';
@@ -32,9 +32,9 @@ async function hostThatHasSeen(host: string, epochSeen: EpochMark | null): Promi
   await store.commit({ expect: [], write: [{ key: KEYS.host(host), value: record as never }] });
 }
 
-async function endpoint(): Promise<void> {
-  const web = { name: 'web', uid: 'u', document: {}, state: 'RUNNING', changedAtMs: 0 };
-  await store.commit({ expect: [], write: [{ key: KEYS.endpoint('web'), value: web }] });
+async function endpoint(name = 'web'): Promise<void> {
+  const web = { name, uid: 'u', document: {}, state: 'RUNNING', changedAtMs: 0 };
+  await store.commit({ expect: [], write: [{ key: KEYS.endpoint(name), value: web }] });
 }
 
 function aRound(on: StateStore = store) {
@@ -150,6 +150,23 @@ describe('the renewal deadline', () => {
     const held = (await candidate('vm1', slow).lead())!;
     expect(await aRound(slow)(held)).toBe('abandoned');
     expect(await instances()).toBe(0);
+    expect((await store.latest(TOPICS.decisions)).size).toBe(0);
+  });
+
+  test('nor does one that was halfway through', async () => {
+    await endpoint('api');
+    await endpoint('web');
+    await hostThatHasSeen('vm1', null);
+    const slow = storeWith({
+      commit: async (change) => {
+        const result = await store.commit(change);
+        if (change.write.some(({ key }) => key.startsWith(KEYS.instances))) clock.pass(10_001);
+        return result;
+      },
+    });
+    const held = (await candidate('vm1', slow).lead())!;
+    expect(await aRound(slow)(held)).toBe('abandoned');
+    expect(await instances()).toBe(1);
   });
 
   test('a term that was given up does not hold, even when it is taken again', async () => {
