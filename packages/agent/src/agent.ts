@@ -13,6 +13,7 @@ import {
   type LogEntry,
   type LogLevel,
   type Loop,
+  type MarkKeeper,
   type Meter,
   ReactorError,
   readCluster,
@@ -23,6 +24,7 @@ import {
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
+import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
 import { createReachability } from './reachability.js';
@@ -59,6 +61,7 @@ export interface AgentOptions {
   /** The load of this host has just jumped: a reason to decide now rather than at the next round. */
   readonly surge: () => void;
   readonly version: string;
+  readonly marks: MarkKeeper;
 }
 
 export interface Agent {
@@ -85,7 +88,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const diary = createDiary(store, clock, log);
   const complaints = createComplaints(log);
 
-  const advertisement = createAdvertisement(options);
+  const fence = createFence(options.marks);
+  const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark });
   const instances = createInstances({
     ...options,
     ports: createPortPool(options.portRange, options.random()),
@@ -114,12 +118,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
 
   const surges = createSurgeDetector();
-  const see = createSight(store);
+  const see = createSight(store, fence, (problem) => {
+    if (problem === null) log('info', 'the cluster state is followed again');
+    else log('error', problem);
+  });
   const list = createListing(engine, clock);
 
   const instancesRound = async (): Promise<void> => {
     const containers = await list.containers();
-    const change = instances.reconcile(await see(), containers);
+    const { cluster, admitted } = await see();
+    const change = instances.reconcile(cluster, containers, admitted);
     if (change !== null) await store.commit(change);
     complaints.settle('instances');
   };
@@ -128,8 +136,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // Adopted before it is changed; tried again at every round while it cannot be had.
     if (!opened) await balancer.open();
     opened = true;
-    const cluster = await see();
-    await balancing.round(cluster, reachability.unreachable(cluster));
+    const { cluster, admitted } = await see();
+    // What it serves it goes on serving.
+    if (admitted) await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
   };
   const trafficRound = async (): Promise<void> => {
@@ -162,7 +171,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 
   const watchState = async (): Promise<void> => {
-    const { revision } = await see();
+    const { revision } = (await see()).cluster;
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
@@ -188,20 +197,39 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const problems = (): readonly string[] => [
     ...complaints.open(),
+    ...(fence.problem() === null ? [] : [`fence: ${fence.problem()}`]),
     ...(balancing.problem() ? [`load balancer: ${balancing.problem()}`] : []),
   ];
   return { problems, stop };
 }
 
-/** The cluster as of now; grouping it anew is spared while nothing has moved. */
-function createSight(store: StateStore): () => Promise<Cluster> {
+interface Sight {
+  readonly cluster: Cluster;
+  /** Whether it may be acted on. */
+  readonly admitted: boolean;
+}
+
+/**
+ * The cluster as of now and whether it may be acted on; grouping it anew is spared while nothing has moved. One look after
+ * the other, so that a slow answer from before a new term is never taken for a state that fell back.
+ */
+function createSight(store: StateStore, fence: Fence, changed: (problem: string | null) => void): () => Promise<Sight> {
   let view: StateView | undefined;
   let cluster: Cluster | undefined;
-  return async () => {
+  let last: Promise<unknown> = Promise.resolve();
+  const look = async (): Promise<Sight> => {
     const next = await store.read('', view);
     if (next !== view || cluster === undefined) cluster = readCluster(next);
     view = next;
-    return cluster;
+    const before = fence.problem();
+    const admitted = fence.admits(cluster);
+    if (fence.problem() !== before) changed(fence.problem());
+    return { cluster, admitted };
+  };
+  return () => {
+    const sight = last.then(look, look);
+    last = sight;
+    return sight;
   };
 }
 

@@ -8,7 +8,7 @@ function fastClock() {
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { now: () => nowMs, sleep: async (ms: number) => pass(ms), pass };
+  return { now: () => nowMs, monotonic: () => nowMs, sleep: async (ms: number) => pass(ms), pass };
 }
 
 test('a Docker that hangs does not cost the host its lease, and is asked once', async () => {
@@ -21,7 +21,16 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
     asked += 1;
     return hangs ? new Promise<never>(() => undefined) : engine.facts();
   };
-  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', slots: 1000, overcommit: 0, labels: {}, version: '1' };
+  const host = {
+    host: 'vm1',
+    name: 'vm1',
+    address: '10.0.0.1',
+    slots: 1000,
+    overcommit: 0,
+    labels: {},
+    version: '1',
+    epochSeen: () => null,
+  };
   const advertisement = createAdvertisement({ ...host, store, clock, engine: { ...engine, facts } });
   await advertisement.round();
   hangs = true;

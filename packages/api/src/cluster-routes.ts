@@ -1,4 +1,4 @@
-import { describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
+import { brakeOf, describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { serves } from './endpoint-views.js';
 import { hostRows, liveHosts } from './host-views.js';
@@ -70,6 +70,7 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
     endpoints,
     cluster: cluster.id,
     leader: cluster.leader?.value.host ?? null,
+    brake: brakeOf(cluster, context.now())?.words ?? null,
     version: context.version,
     // Without what fills pages: every image and every foreign container.
     hosts: hostRows(cluster, traffic).map(({ images: _images, containers: _containers, ...row }) => row),

@@ -69,4 +69,5 @@ export const absentHost = (id: string): HostRecord => ({
   dockerError: null,
   startedAtMs: 0,
   version: '',
+  epochSeen: null,
 });

@@ -145,6 +145,7 @@ describe('the cluster at a glance', () => {
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',
+    epochSeen: null,
   } as const;
   const info = {
     active: 12,
@@ -153,6 +154,7 @@ describe('the cluster at a glance', () => {
     endpoints: { RUNNING: 2, PAUSED: 1 },
     cluster: 'c1',
     leader: 'vm1',
+    brake: null,
     version: '0.1.0',
     hosts: [host, { ...host, id: 'vm2', name: 'vm\u001b2', address: '', state: 'lost', slots: 0, usedSlots: 10, instances: 1 }],
   } as const;
@@ -179,6 +181,14 @@ describe('the cluster at a glance', () => {
       ' vm\\x1b2',
       '  └ State: lost, heard 0.4s ago',
       '  └ Instances: 1',
+    ]);
+  });
+
+  test('says below the leader when the brake is on', () => {
+    const braked = infoText({ ...info, brake: '3 of 4 hosts were lost within 60 s' }, 10_000);
+    expect(braked.slice(4, 6)).toEqual([
+      'Leader: vm1',
+      'Brake: 3 of 4 hosts were lost within 60 s; nothing is replaced or retired',
     ]);
   });
 

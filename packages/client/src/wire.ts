@@ -20,6 +20,8 @@ export interface ClusterInfo {
   readonly cluster: string;
   /** Host whose daemon leads; null while none does. */
   readonly leader: string | null;
+  /** Why no instance is replaced or retired now, e.g. `3 of 4 hosts were lost within 60 s`; null while all goes its way. */
+  readonly brake: string | null;
   /** Of the daemon that answers. */
   readonly version: string;
   readonly hosts: readonly Omit<HostRow, 'images' | 'containers'>[];

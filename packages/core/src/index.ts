@@ -1,9 +1,12 @@
+export { type Brake, brakeOf } from './brake.js';
 export * from './clock.js';
 export * from './cluster.js';
 export * from './container-exit.js';
 export * from './count-range.js';
 export * from './decision.js';
 export * from './decision-record.js';
+export type { Resolved } from './endpoint-draft.js';
+export * from './epoch.js';
 export * from './errors.js';
 export * from './evaluate-json.js';
 export * from './evaluation.js';
@@ -17,7 +20,7 @@ export * from './parsed.js';
 export * from './placement.js';
 export * from './placement-expression.js';
 export * from './plan.js';
-export type { Resolved } from './plan-endpoint.js';
+
 export type { LossNote, Removal } from './plan-hosts.js';
 export * from './ports.js';
 export * from './retire.js';

@@ -218,6 +218,20 @@ export interface HostRecord {
   readonly dockerError: string | null;
   readonly startedAtMs: number;
   readonly version: string;
+  /** The newest term of leadership its agent has obeyed, as it stands on its disk; null when it has obeyed none. */
+  readonly epochSeen: EpochMark | null;
+}
+
+/** A term of leadership: its number, and the host whose daemon holds it. */
+export interface EpochMark {
+  readonly epoch: number;
+  readonly host: string;
+}
+
+/** The newest term, at `controller/epoch`; written by whoever takes it. */
+export interface EpochRecord extends EpochMark {
+  /** Given back in order: nothing its holder meant is under way any more. */
+  readonly released: boolean;
 }
 
 /** What the operator wishes for a host, written by the API under `hosts-config/<host>`; absent when nothing is wished. */

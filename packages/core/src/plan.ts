@@ -1,11 +1,14 @@
+import { type Brake, brakeOf } from './brake.js';
 import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
+import type { EndpointSteps, Resolved } from './endpoint-draft.js';
 import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
-import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
+import { seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
+import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { type Step, stepEvent } from './step.js';
 import { connectionsByInstance, type TrafficReport } from './traffic.js';
 import { measure } from './traffic-window.js';
@@ -19,6 +22,8 @@ import { measure } from './traffic-window.js';
 export interface PlanInput {
   readonly nowMs: number;
   readonly epoch: number;
+  /** Before this moment nothing is taken away, because a former leader may still be at work; 0 is over. */
+  readonly quietUntilMs: number;
   readonly cluster: Cluster;
   /** The configuration of a record, or in one line why it cannot be used. */
   readonly resolve: (record: At<EndpointRecord>) => Resolved | { readonly error: string };
@@ -61,6 +66,14 @@ export interface Plan {
   readonly losses: readonly LossNote[];
   /** Hosts to forget. */
   readonly removals: readonly Removal[];
+  /** What a person should look at, as long as it lasts; at most one of a kind. */
+  readonly alarms: readonly Alarm[];
+}
+
+/** `brake`: most hosts were lost at once. `retirements`: the cluster's limit on retirements by load is hit. */
+export interface Alarm {
+  readonly kind: 'brake' | 'retirements';
+  readonly text: string;
 }
 
 /** What all endpoints of a round have in common; found out once, for there may be a thousand of them and a hundred hosts. */
@@ -71,6 +84,8 @@ interface Scene {
   readonly connections: ReadonlyMap<string, number>;
   readonly expectedSources: number;
   readonly unheard: string | null;
+  readonly brake: Brake | null;
+  readonly retirements: RetirementBudget;
 }
 
 export function plan(input: PlanInput): Plan {
@@ -81,6 +96,8 @@ export function plan(input: PlanInput): Plan {
     connections: connectionsByInstance(reports),
     expectedSources: expectedSources(input.cluster),
     unheard: unheardHost(input.cluster, input.traffic),
+    brake: brakeOf(input.cluster, input.nowMs),
+    retirements: openRetirements(input.cluster, input.nowMs),
   };
   const endpoints: EndpointPlan[] = [];
   const unusable: { endpoint: string; error: string }[] = [];
@@ -90,15 +107,27 @@ export function plan(input: PlanInput): Plan {
     if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
     else endpoints.push(planEndpoint(endpoint, resolved, input, scene));
   }
-  return { endpoints, unusable, losses: planLosses(input.cluster, input.nowMs), removals: planRemovals(input.cluster) };
+  return {
+    endpoints,
+    unusable,
+    losses: planLosses(input.cluster, input.nowMs),
+    removals: input.nowMs < input.quietUntilMs ? [] : planRemovals(input.cluster),
+    alarms: alarmsOf(scene),
+  };
 }
 
-function planEndpoint(
-  endpoint: At<EndpointRecord>,
-  resolved: Resolved,
-  input: PlanInput,
-  { ledger, reports, connections, expectedSources, unheard }: Scene,
-): EndpointPlan {
+function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
+  const alarms: Alarm[] = [];
+  if (brake !== null) {
+    const what = 'no instance is replaced or retired until enough of them are back, or removed by the operator';
+    alarms.push({ kind: 'brake', text: `brake: ${brake.words} (${brake.lost.join(', ')}); ${what}` });
+  }
+  if (retirements.refused() > 0) alarms.push({ kind: 'retirements', text: `${CLUSTER_LIMIT_WORDS}, and more are asked for` });
+  return alarms;
+}
+
+function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: PlanInput, scene: Scene): EndpointPlan {
+  const { reports, connections, expectedSources } = scene;
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
@@ -131,9 +160,9 @@ function planEndpoint(
     strangers: views.filter((view) => view.record.endpointUid !== endpoint.value.uid),
     seats,
     target: record.target,
+    byLoad: !record.kinds.includes('hold_by_operator'),
     failures: known?.failures ?? NO_FAILURES,
-    ledger,
-    unheard,
+    ...scene,
   });
   return assemble(endpoint, record, targets, known, outcome, nowMs);
 }

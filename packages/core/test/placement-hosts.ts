@@ -19,6 +19,7 @@ export function aRecord(id: string, change: Partial<HostRecord> = {}): HostRecor
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',
+    epochSeen: null,
     ...change,
   };
 }

@@ -11,6 +11,7 @@ import { createEngine } from '@reactor/docker';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
 import { discoverAddress } from './host-address.js';
+import { markFile } from './mark-file.js';
 import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
@@ -61,7 +62,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       host,
       telemetry,
       health: () => {
-        const problems = parts.agent?.problems() ?? ['starting'];
+        const problems = [...(parts.agent?.problems() ?? ['starting']), ...(parts.controller?.problems() ?? [])];
         return { ok: problems.length === 0, problems };
       },
       log,
@@ -88,6 +89,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       startLimit: config.docker.startLimit || availableParallelism(),
       surge: () => parts.controller?.wake(),
       version: VERSION,
+      marks: markFile(join(config.manager.dataDir, 'epoch')),
     });
     closing.push(async () => parts.agent?.stop());
     parts.controller = startController({ ...common, intervalMs: config.manager.intervalMs, resolve, newId });

@@ -80,6 +80,7 @@ export function aHost(id: string, change: Partial<HostRecord> = {}): HostRecord 
     dockerError: null,
     startedAtMs: 0,
     version: '0.0.0',
+    epochSeen: null,
     ...change,
   };
 }

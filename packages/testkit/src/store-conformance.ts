@@ -42,6 +42,7 @@ export function storeConformance(name: string, open: () => Promise<StoreHarness>
     describe('lease', () => leaseTests(() => harness));
     describe('log', () => logTests(() => store));
     describe('publication', () => publicationTests(() => harness));
+    describe('replicas', () => settlingTests(() => harness));
     describe('limits', () => limitTests(() => store));
     describe('identity', () => identityTests(() => harness));
   });
@@ -378,6 +379,14 @@ function logTests(store: () => StateStore): void {
     await store().append('log', [entry('one')]);
     await store().publish({ topic: 1 }, 1_000);
     expect((await store().read('')).revision).toBe(revision);
+  });
+}
+
+function settlingTests(harness: () => StoreHarness): void {
+  test('says that what was committed is settled when no replica is missing', async () => {
+    const { store } = harness();
+    await store.commit({ expect: [], write: [{ key: 'a', value: 1 }] });
+    expect(await store.settled(1_000)).toBe(true);
   });
 }
 

@@ -50,6 +50,8 @@ export interface World {
   breakStarts(endpoint: string, broken: boolean): void;
   /** The balancers' traffic is no longer heard. */
   mute(muted: boolean): void;
+  /** A leader has just taken over, and keeps still for so long. */
+  quiet(seconds: number): void;
   cluster(): Cluster;
   instances(endpoint: string, phase?: InstanceRecord['phase']): readonly InstanceRecord[];
   steps(plans: readonly Plan[], kind: Step['kind']): readonly Step[];
@@ -71,6 +73,7 @@ export function createWorld(options: WorldOptions): World {
   let revision = 0;
   let ids = 0;
   let muted = false;
+  let quietUntilMs = 0;
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
   const loads = new Map<string, { perSecond: number; seconds: number }>();
@@ -148,6 +151,7 @@ export function createWorld(options: WorldOptions): World {
     const made = plan({
       nowMs,
       epoch: 1,
+      quietUntilMs,
       cluster: cluster(),
       traffic: traffic(),
       resolve: (record) => configs.get(record.value.name) ?? { error: 'unknown' },
@@ -209,6 +213,9 @@ export function createWorld(options: WorldOptions): World {
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),
     mute: (yes) => {
       muted = yes;
+    },
+    quiet: (seconds) => {
+      quietUntilMs = nowMs + seconds * 1_000;
     },
     cluster,
     instances: (endpoint, phase) =>

@@ -15,6 +15,7 @@ export function infoText(info: ClusterInfo, nowMs: number): readonly string[] {
     `Connections: ${info.active} open`,
     `Slots: ${used} / ${total}`,
     `Leader: ${info.leader ?? 'none'}`,
+    ...(info.brake === null ? [] : [`Brake: ${info.brake}; nothing is replaced or retired`]),
     `Cluster: ${info.cluster}`,
     `Version: ${info.version}`,
     `Hosts: ${info.hosts.length}`,
