@@ -15,7 +15,7 @@ import {
   type StateStore,
   type StateView,
   TOPICS,
-  type TrafficReport,
+  trafficOfHosts,
 } from '@reactor/core';
 import type { Leadership } from './leadership.js';
 
@@ -68,10 +68,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
   return async (leadership) => {
     view = await store.read('', view);
     const cluster = readCluster(view);
-    const traffic = new Map<string, TrafficReport>();
-    for (const [topic, value] of await store.latest(TOPICS.traffic)) {
-      traffic.set(topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport);
-    }
+    const traffic = trafficOfHosts(await store.latest(TOPICS.traffic));
     const nowMs = clock.now();
     const made = plan({ ...options, nowMs, epoch: leadership.epoch, cluster, traffic });
     complain(made);

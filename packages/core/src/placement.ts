@@ -260,11 +260,11 @@ function pick(
 }
 
 /** Those of the smallest value, in their order. */
-function least(hosts: readonly HostCandidate[], valueOf: (host: HostCandidate) => number): readonly HostCandidate[] {
+function least(hosts: readonly HostCandidate[], rank: (host: HostCandidate) => number): readonly HostCandidate[] {
   let smallest = Number.POSITIVE_INFINITY;
   let chosen: HostCandidate[] = [];
   for (const host of hosts) {
-    const value = valueOf(host);
+    const value = rank(host);
     if (value > smallest) continue;
     if (value < smallest) chosen = [];
     smallest = value;
