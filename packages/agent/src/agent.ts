@@ -7,7 +7,6 @@ import {
   describeError,
   type EndpointConfig,
   type EndpointRecord,
-  type Json,
   LOGS,
   type LoadBalancer,
   type LogEntry,
@@ -15,12 +14,12 @@ import {
   type Loop,
   type MarkKeeper,
   type Meter,
+  publishedTraffic,
   ReactorError,
   readCluster,
   type StateStore,
   type StateView,
   startLoop,
-  TOPICS,
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
@@ -145,7 +144,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (!opened) return;
     const report = await balancer.traffic(clock.now());
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
-    await store.publish({ [TOPICS.trafficOf(host)]: report as unknown as Json }, TRAFFIC_TTL_MS);
+    await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
     if (surges.jumped(report)) options.surge();
     complaints.settle('traffic');
   };

@@ -114,7 +114,7 @@ export function createInstances(options: InstancesOptions): Instances {
       tell(record.endpoint, 'error', 'LAUNCH_FAILURE', `${record.id} on ${host} could not be started: ${one.startFailure}`);
     };
     const work = async (): Promise<void> => {
-      await launch(record, {
+      const container = await launch(record, {
         engine,
         ports: takePort(one),
         portsInUse,
@@ -128,6 +128,8 @@ export function createInstances(options: InstancesOptions): Instances {
           return leave;
         },
       });
+      // What the start answered is as good as the next listing, and its check need not wait for that.
+      if (container.status === 'running') watch(record, container, null, one);
     };
     void run(one, 'pulling', work, giveUp);
   };

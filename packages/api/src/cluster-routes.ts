@@ -62,7 +62,7 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
   for (const { value } of cluster.endpoints.values()) {
     if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
   }
-  const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, 0)).filter(serves);
+  const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, () => 0)).filter(serves);
   return json({
     active,
     instances: serving.length,

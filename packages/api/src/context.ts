@@ -1,5 +1,5 @@
 import type { Cluster, ContainerEngine, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
-import { describeError, LOGS, readCluster, TOPICS } from '@reactor/core';
+import { describeError, LOGS, readCluster, TOPICS, trafficOfHosts } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
 import type { ClaimChecker } from './url-claim.js';
@@ -50,8 +50,7 @@ export async function trafficReports(context: ApiContext): Promise<readonly Traf
 
 /** The same by host. */
 export async function trafficByHost({ store }: ApiContext): Promise<ReadonlyMap<string, TrafficReport>> {
-  const latest = await store.latest(TOPICS.traffic);
-  return new Map([...latest].map(([topic, value]) => [topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport]));
+  return trafficOfHosts(await store.latest(TOPICS.traffic));
 }
 
 /**

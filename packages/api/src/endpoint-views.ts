@@ -22,7 +22,7 @@ const WORDS: readonly InstanceWord[] = ['starting', 'ready', 'unhealthy', 'dead'
 /** All instances that carry the endpoint's name, oldest first; those of a removed namesake too, as long as they exist. */
 export function instancesOf(cluster: Cluster, endpoint: string): readonly InstanceView[] {
   return (cluster.instancesOf.get(endpoint) ?? [])
-    .map((instance) => viewInstance(instance, cluster, 0))
+    .map((instance) => viewInstance(instance, cluster, () => 0))
     .sort((a, b) => a.record.createdAtMs - b.record.createdAtMs || (a.record.id < b.record.id ? -1 : 1));
 }
 

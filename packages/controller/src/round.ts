@@ -15,7 +15,7 @@ import {
   type StateStore,
   type StateView,
   TOPICS,
-  type TrafficReport,
+  trafficOfHosts,
 } from '@reactor/core';
 import type { Alarms } from './alarms.js';
 import { type Leadership, outrankedBy } from './leadership.js';
@@ -79,10 +79,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
       log('warning', outranked);
       return 'outranked';
     }
-    const traffic = new Map<string, TrafficReport>();
-    for (const [topic, value] of await store.latest(TOPICS.traffic)) {
-      traffic.set(topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport);
-    }
+    const traffic = trafficOfHosts(await store.latest(TOPICS.traffic));
     const nowMs = clock.now();
     const { epoch, quietUntilMs } = leadership;
     const made = plan({ ...options, nowMs, epoch, quietUntilMs, cluster, traffic });

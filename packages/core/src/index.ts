@@ -30,4 +30,5 @@ export * from './sketch.js';
 export * from './step.js';
 export * from './telemetry.js';
 export * from './traffic.js';
+export * from './traffic-publication.js';
 export * from './traffic-window.js';

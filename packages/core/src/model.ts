@@ -247,7 +247,10 @@ export interface BalancerRecord {
   readonly host: string;
   /** State revision of the view whose configuration every worker now runs. */
   readonly revision: number;
-  /** Instances some worker may still send requests to. */
+  /**
+   * Instances no longer meant to run that some worker may still send requests to. Those meant to run are not listed, there may
+   * be ten thousand: one retired since `revision` counts as still served until a newer record says otherwise.
+   */
   readonly serving: readonly string[];
   /** Endpoints left out because their configuration was refused, and why. */
   readonly setAside: Readonly<Record<string, string>>;

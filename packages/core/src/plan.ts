@@ -10,8 +10,8 @@ import { type LossNote, planLosses, planRemovals, type Removal } from './plan-ho
 import type { LogEntry } from './ports.js';
 import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { type Step, stepEvent } from './step.js';
-import { connectionsByInstance, type TrafficReport } from './traffic.js';
-import { measure } from './traffic-window.js';
+import type { TrafficReport } from './traffic.js';
+import { type Coverage, coverageOf, measureSightings, type Sighting, sightingsOf } from './traffic-window.js';
 
 /**
  * One round of the controller, as a pure function: everything it may look at is in `PlanInput`, everything to be done is
@@ -79,9 +79,9 @@ export interface Alarm {
 /** What all endpoints of a round have in common; found out once, for there may be a thousand of them and a hundred hosts. */
 interface Scene {
   readonly ledger: Ledger;
-  readonly reports: readonly TrafficReport[];
-  /** Open connections by instance id. */
-  readonly connections: ReadonlyMap<string, number>;
+  /** By endpoint, what each load balancer saw of it. */
+  readonly sightings: ReadonlyMap<string, readonly Sighting[]>;
+  readonly coverage: (windowMs: number) => Coverage;
   readonly expectedSources: number;
   readonly unheard: string | null;
   readonly brake: Brake | null;
@@ -92,8 +92,8 @@ export function plan(input: PlanInput): Plan {
   const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
   const scene: Scene = {
     ledger: openLedger(input.cluster),
-    reports,
-    connections: connectionsByInstance(reports),
+    sightings: sightingsOf(reports),
+    coverage: onceEach((windowMs) => coverageOf(reports, input.nowMs, windowMs)),
     expectedSources: expectedSources(input.cluster),
     unheard: unheardHost(input.cluster, input.traffic),
     brake: brakeOf(input.cluster, input.nowMs),
@@ -127,11 +127,12 @@ function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
 }
 
 function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: PlanInput, scene: Scene): EndpointPlan {
-  const { reports, connections, expectedSources } = scene;
+  const { sightings, coverage, expectedSources } = scene;
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, connections.get(i.value.id) ?? 0));
+  const seen = sightings.get(name) ?? [];
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, () => activeOf(i.value.id, seen)));
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
@@ -146,8 +147,8 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
     state: endpoint.value.state,
     scaling: resolved.config.scaling,
     instances: seats,
-    stable: measure(reports, name, { ...window, windowMs }),
-    burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
+    stable: measureSightings(seen, coverage(windowMs), { ...window, windowMs }),
+    burst: measureSightings(seen, coverage(BURST_WINDOW_MS), { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
     history: known?.targets ?? NO_HISTORY,
     ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
   });
@@ -199,6 +200,22 @@ function assemble(
       ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) }
       : null,
     events,
+  };
+}
+
+function activeOf(instance: string, seen: readonly Sighting[]): number {
+  let sum = 0;
+  for (const { traffic } of seen) sum += traffic.backends[instance]?.active ?? 0;
+  return sum;
+}
+
+/** `of`, asked once for each number: a thousand endpoints have but a few windows. */
+function onceEach<T>(of: (asked: number) => T): (asked: number) => T {
+  const known = new Map<number, T>();
+  return (asked) => {
+    const answer = known.get(asked) ?? of(asked);
+    known.set(asked, answer);
+    return answer;
   };
 }
 

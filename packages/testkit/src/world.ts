@@ -111,13 +111,9 @@ export function createWorld(options: WorldOptions): World {
 
   const serve = (): void => {
     const now = cluster();
-    const serving = [...now.instances.values()]
-      .filter(({ value }) => value.phase === 'run' && now.reports.get(value.id)?.value.state === 'ready')
-      .map(({ value }) => value.id)
-      .sort();
     const newest = Math.max(0, ...[...now.instances.values()].map((instance) => instance.revision));
     const writes = [...now.hosts.keys()]
-      .map((host) => [KEYS.balancer(host), { host, revision: newest, serving, setAside: {}, error: null }] as const)
+      .map((host) => [KEYS.balancer(host), { host, revision: newest, serving: [], setAside: {}, error: null }] as const)
       .filter(([key, value]) => JSON.stringify(entries.get(key)?.value) !== JSON.stringify(value));
     commit(writes);
   };
