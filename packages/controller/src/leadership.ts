@@ -7,7 +7,7 @@ import {
   type LeaderRecord,
   type Lease,
   ReactorError,
-  type Sighting,
+  type SeenMark,
   type StateStore,
   seenBeyond,
 } from '@reactor/core';
@@ -178,7 +178,7 @@ async function liveHosts(store: StateStore): Promise<readonly HostRecord[]> {
 }
 
 /** Whether nothing can be under way any more of whoever led before: there was nobody, it was this very host, or it said so. */
-function inOrder(last: EpochRecord | null, beyond: Sighting | null, host: string): boolean {
+function inOrder(last: EpochRecord | null, beyond: SeenMark | null, host: string): boolean {
   if (beyond !== null) return false;
   return last === null || last.host === host || last.released;
 }

@@ -10,13 +10,13 @@ export function outranks(mark: EpochMark, term: EpochMark | null): boolean {
   return term === null || mark.epoch > term.epoch || (mark.epoch === term.epoch && mark.host !== term.host);
 }
 
-export interface Sighting {
+export interface SeenMark {
   readonly host: string;
   readonly mark: EpochMark;
 }
 
 /** What the hosts have obeyed beyond `term`, the newest one first in line; null when nothing. Ties go to the lower host id. */
-export function seenBeyond(term: EpochMark | null, hosts: Iterable<Pick<HostRecord, 'id' | 'epochSeen'>>): Sighting | null {
+export function seenBeyond(term: EpochMark | null, hosts: Iterable<Pick<HostRecord, 'id' | 'epochSeen'>>): SeenMark | null {
   const seen = [...hosts].flatMap(({ id: host, epochSeen: mark }) => (mark && outranks(mark, term) ? [{ host, mark }] : []));
   seen.sort((a, b) => b.mark.epoch - a.mark.epoch || (a.host < b.host ? -1 : 1));
   return seen[0] ?? null;
