@@ -142,6 +142,7 @@ describe('the cluster at a glance', () => {
     labels: { size: 'xxl', region: 'eu' },
     instances: 5,
     dockerVersion: '20.10.24',
+    apiUrl: null,
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',

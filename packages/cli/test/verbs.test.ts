@@ -292,7 +292,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
               usedSlots: 50,
               instances: 5,
               dockerVersion: '20.10',
-              dockerError: null,
+              apiUrl: null,
+    dockerError: null,
               leader: true,
             },
             {

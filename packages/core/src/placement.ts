@@ -195,7 +195,8 @@ function checkConstraints(expressions: readonly Expression[], host: HostCandidat
 
 // ------------------------------------------------------------------------------------------------------------ ranking
 
-function softMet(placement: PlacementConfig, host: HostCandidate): number {
+/** How many of its soft rules a host meets. */
+export function softMet(placement: PlacementConfig, host: HostCandidate): number {
   const constraints = placement.constraints.filter(
     (each) => each.soft && matches(each, constraintCandidates(host.record, each.key)),
   );
@@ -211,7 +212,7 @@ function preferSoft(placement: PlacementConfig, hosts: readonly HostCandidate[])
 }
 
 /** The fullest asked dimension after placement, 0 to 1. Equal fractions are equal doubles, so ties are exact. */
-function share(demand: Demand, host: HostCandidate): number {
+export function share(demand: Demand, host: HostCandidate): number {
   return Math.max(0, ...dimensions(demand, host).map(({ asked, used, total }) => (used + asked) / total));
 }
 

@@ -2,7 +2,9 @@ import { type Cluster, isDraining, isRemoved } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
 import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
-import { demandOf, place } from './placement.js';
+import { demandOf, type HostCandidate, type PlacementRequest, type PlacementResult, place } from './placement.js';
+import { type PlacementReport, REPORTED_HOSTS_MAX, verdictsOf } from './placement-verdicts.js';
+import { findMove, type Rebalancing } from './rebalance.js';
 import { drainHoldout, drainVerdict, type IsCurrent, recommissionable, retirementOrder } from './retire.js';
 import type { Step } from './step.js';
 
@@ -10,6 +12,8 @@ import type { Step } from './step.js';
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
  * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
  * replaced, not forgotten), and a rolling replacement changes no count.
+ *
+ * Longer than most files, and one thing: the stages are one column over one draft, and none can be judged without the others.
  */
 
 export interface Resolved {
@@ -35,12 +39,14 @@ export interface StepsInput {
   readonly ledger: Ledger;
   /** A host whose load balancer's connections are not known now. */
   readonly unheard: string | null;
+  readonly rebalancing: Rebalancing;
 }
 
 export interface EndpointSteps {
   readonly steps: readonly Step[];
   readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
   readonly failures: StartFailures;
+  readonly placement: PlacementReport | null;
 }
 
 /** An instance that ends sooner than this after it became ready counts as a failed start: it will do so again. */
@@ -54,6 +60,8 @@ interface Draft extends StepsInput {
   startsLeft: number;
   /** Said once a round, however many starts it holds up. */
   refusal: string | null;
+  /** Of the first start, or of the one that no host took: a round starts several, and one explanation will do. */
+  placement: PlacementReport | null;
 }
 
 export function seatsOf(own: readonly InstanceView[]): number {
@@ -70,6 +78,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     failing: input.failures,
     startsLeft: input.resolved.config.scaling.rampLimit,
     refusal: null,
+    placement: null,
   };
   // Paused means hands off: nothing starts or stops, what runs is served.
   if (input.endpoint.state !== 'PAUSED') {
@@ -78,6 +87,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     replaceFailed(draft);
     scaleUp(draft);
     rollOver(draft);
+    evenOut(draft);
     finishDraining(draft);
     if (draft.refusal !== null) draft.steps.push({ kind: 'wait', instance: null, on: draft.refusal });
   }
@@ -85,6 +95,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     steps: draft.steps,
     instances: [...draft.written].map(([id, { record, revision }]) => ({ id, record, revision })),
     failures: draft.failing,
+    placement: draft.placement,
   };
 }
 
@@ -194,6 +205,27 @@ function rollOver(draft: Draft): void {
   }
 }
 
+/** Only at rest: a round that starts or ends something else leaves the hosts as they are. */
+function evenOut(draft: Draft): void {
+  const { config } = draft.resolved;
+  const { container, placement } = config;
+  const asked = placement.rebalance === 'gradual' && container !== null && draft.endpoint.state === 'RUNNING';
+  const busy = draft.written.size > 0 || draft.seats !== draft.target || draft.unheard !== null || draft.refusal !== null;
+  if (!asked || busy || draft.rebalancing.movesLeft === 0 || draft.nowMs < draft.failing.notBeforeMs) return;
+  const move = findMove({
+    cluster: draft.cluster,
+    meant: draft.rebalancing.meant(),
+    own: draft.own,
+    isCurrent: draft.isCurrent,
+    request: { endpoint: draft.endpoint.name, placement, container, port: config.port },
+    balanced: config.url !== null && config.loadBalancer !== null,
+    candidates: () => candidatesOf(draft),
+  });
+  if (move === null) return;
+  const why = `in place of ${move.instance}, which moves there from ${move.from} to even out the hosts`;
+  if (start(draft, move.instance, why, move.placed)) draft.rebalancing.movesLeft -= 1;
+}
+
 function finishDraining(draft: Draft): void {
   const removed = draft.endpoint.state === 'REMOVED';
   for (const view of [...draft.own, ...draft.strangers]) {
@@ -215,7 +247,8 @@ function finishDraining(draft: Draft): void {
 
 // --------------------------------------------------------------------------------------------------------- single acts
 
-function start(draft: Draft, replaces: string | null, why: string): boolean {
+/** `chosen` is where placement put it already; without it placement is asked. */
+function start(draft: Draft, replaces: string | null, why: string, chosen?: PlacementResult): boolean {
   const { config, hash } = draft.resolved;
   if (draft.startsLeft === 0) return false;
   if (config.container === null) return refuse(draft, 'a cloud to start instances in: set [endpoint] cloud');
@@ -223,11 +256,15 @@ function start(draft: Draft, replaces: string | null, why: string): boolean {
     const left = Math.ceil((draft.failing.notBeforeMs - draft.nowMs) / 1000);
     return refuse(draft, `back-off after ${draft.failing.count} failed starts, ${left} s left`);
   }
-  const placement = place(
-    { endpoint: draft.endpoint.name, placement: config.placement, container: config.container, port: config.port },
-    draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs)),
-    draft.random,
-  );
+  const request = {
+    endpoint: draft.endpoint.name,
+    placement: config.placement,
+    container: config.container,
+    port: config.port,
+  };
+  const candidates = candidatesOf(draft);
+  const placement = chosen ?? place(request, candidates, draft.random);
+  explainPlacement(draft, request, candidates, placement);
   if (placement.kind === 'refused') return refuse(draft, `a host with room: ${placement.summary}`);
 
   const record: InstanceRecord = {
@@ -257,6 +294,20 @@ function start(draft: Draft, replaces: string | null, why: string): boolean {
   draft.startsLeft -= 1;
   draft.steps.push({ kind: 'start', instance: record.id, host: record.host, replaces, why });
   return true;
+}
+
+const candidatesOf = (draft: Draft): readonly HostCandidate[] =>
+  draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs));
+
+function explainPlacement(
+  draft: Draft,
+  request: PlacementRequest,
+  candidates: readonly HostCandidate[],
+  result: PlacementResult,
+): void {
+  if (draft.placement !== null && (result.kind === 'placed' || draft.placement.host === null)) return;
+  const lost = [...draft.cluster.losses.keys()].filter((host) => !draft.cluster.hosts.has(host));
+  draft.placement = { atMs: draft.nowMs, ...verdictsOf(request, candidates, result, { lost, limit: REPORTED_HOSTS_MAX }) };
 }
 
 function refuse(draft: Draft, on: string): false {

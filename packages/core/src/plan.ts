@@ -4,8 +4,10 @@ import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
+import type { PlacementReport } from './placement-verdicts.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
+import { openRebalancing, type Rebalancing } from './rebalance.js';
 import { type Step, stepEvent } from './step.js';
 import { connectionsByInstance, type TrafficReport } from './traffic.js';
 import { measure } from './traffic-window.js';
@@ -35,6 +37,8 @@ export interface EndpointHistory {
   readonly failures: StartFailures;
   /** The last decision that changed something. */
   readonly decision: DecisionReport | null;
+  /** What every host answered to the newest start, or to the first that none took; absent before there was one. */
+  readonly placement?: PlacementReport | null;
 }
 
 /** A decision and what came of it: what `reactor explain` shows. */
@@ -42,6 +46,8 @@ export interface DecisionReport {
   readonly atMs: number;
   readonly record: DecisionRecord;
   readonly steps: readonly Step[];
+  /** What every host answered, in a round that started something or could not; what is remembered keeps it apart. */
+  readonly placement?: PlacementReport | null;
 }
 
 export interface EndpointPlan {
@@ -71,6 +77,7 @@ interface Scene {
   readonly connections: ReadonlyMap<string, number>;
   readonly expectedSources: number;
   readonly unheard: string | null;
+  readonly rebalancing: Rebalancing;
 }
 
 export function plan(input: PlanInput): Plan {
@@ -81,6 +88,7 @@ export function plan(input: PlanInput): Plan {
     connections: connectionsByInstance(reports),
     expectedSources: expectedSources(input.cluster),
     unheard: unheardHost(input.cluster, input.traffic),
+    rebalancing: openRebalancing(input.cluster),
   };
   const endpoints: EndpointPlan[] = [];
   const unusable: { endpoint: string; error: string }[] = [];
@@ -97,7 +105,7 @@ function planEndpoint(
   endpoint: At<EndpointRecord>,
   resolved: Resolved,
   input: PlanInput,
-  { ledger, reports, connections, expectedSources, unheard }: Scene,
+  { ledger, reports, connections, expectedSources, unheard, rebalancing }: Scene,
 ): EndpointPlan {
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
@@ -134,6 +142,7 @@ function planEndpoint(
     failures: known?.failures ?? NO_FAILURES,
     ledger,
     unheard,
+    rebalancing,
   });
   return assemble(endpoint, record, targets, known, outcome, nowMs);
 }
@@ -146,12 +155,17 @@ function assemble(
   outcome: EndpointSteps,
   nowMs: number,
 ): EndpointPlan {
-  const report: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const { placement } = outcome;
+  const bare: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const report = placement === null ? bare : { ...bare, placement };
   const last = known?.decision?.record;
   const acts = outcome.steps.some((step) => step.kind !== 'wait');
   const moved =
     last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
+  // Of refusals the first: the next ones differ in the numbers only, and every round would write.
+  const refusedAnew = placement !== null && placement.host === null && known?.placement?.host !== null;
   const remember =
+    refusedAnew ||
     acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
@@ -167,7 +181,12 @@ function assemble(
     report,
     instances: outcome.instances,
     history: remember
-      ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) }
+      ? {
+          targets,
+          failures: outcome.failures,
+          decision: acts || moved ? bare : (known?.decision ?? null),
+          placement: placement ?? known?.placement ?? null,
+        }
       : null,
     events,
   };

@@ -10,7 +10,7 @@ import { type At, describeError, type EndpointRecord, type LogLevel, type PlanIn
 import { createEngine } from '@reactor/docker';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
-import { discoverAddress } from './host-address.js';
+import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
@@ -81,6 +81,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       name: config.manager.name,
       address,
       apiUrl: `http://${address}:${port}`,
+      advertisedUrl: advertisedUrl(config.api.host, port, address),
       slots: config.docker.slots,
       overcommit: config.docker.overcommit,
       labels: config.docker.labels,
@@ -132,8 +133,7 @@ function resolveOnce(document: EndpointRecord['document']): ReturnType<PlanInput
 
 /** Whoever can reach the API without a key owns every machine of the cluster; so beyond loopback there always is one. */
 async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Promise<void> {
-  const loopback = config.api.host === 'localhost' || config.api.host === '::1' || config.api.host.startsWith('127.');
-  if (loopback || (await hasAuth(store))) return;
+  if (isLoopback(config.api.host) || (await hasAuth(store))) return;
   const key = randomBytes(24).toString('base64url');
   if (!(await setAuthKey(store, key, { onlyIfUnset: true }))) return;
   // Not through the log: this is the one line that must carry it, and only the operator's terminal should.

@@ -50,6 +50,8 @@ export interface World {
   breakStarts(endpoint: string, broken: boolean): void;
   /** The balancers' traffic is no longer heard. */
   mute(muted: boolean): void;
+  /** The host's load balancer takes nothing up from now on. */
+  lag(host: string, lags: boolean): void;
   cluster(): Cluster;
   instances(endpoint: string, phase?: InstanceRecord['phase']): readonly InstanceRecord[];
   steps(plans: readonly Plan[], kind: Step['kind']): readonly Step[];
@@ -77,6 +79,7 @@ export function createWorld(options: WorldOptions): World {
   const seen = new Map<string, TrafficBucket[]>();
   const held = new Map<string, number>();
   const broken = new Set<string>();
+  const lagging = new Set<string>();
 
   const put = (key: string, value: Json): void => {
     if (value === null) entries.delete(key);
@@ -114,6 +117,7 @@ export function createWorld(options: WorldOptions): World {
       .sort();
     const newest = Math.max(0, ...[...now.instances.values()].map((instance) => instance.revision));
     const writes = [...now.hosts.keys()]
+      .filter((host) => !lagging.has(host))
       .map((host) => [KEYS.balancer(host), { host, revision: newest, serving, setAside: {}, error: null }] as const)
       .filter(([key, value]) => JSON.stringify(entries.get(key)?.value) !== JSON.stringify(value));
     commit(writes);
@@ -210,6 +214,7 @@ export function createWorld(options: WorldOptions): World {
     mute: (yes) => {
       muted = yes;
     },
+    lag: (host, yes) => void (yes ? lagging.add(host) : lagging.delete(host)),
     cluster,
     instances: (endpoint, phase) =>
       [...cluster().instances.values()]
