@@ -21,7 +21,16 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
     asked += 1;
     return hangs ? new Promise<never>(() => undefined) : engine.facts();
   };
-  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', advertisedUrl: 'http://10.0.0.1:8080', slots: 1000, overcommit: 0, labels: {}, version: '1' };
+  const host = {
+    host: 'vm1',
+    name: 'vm1',
+    address: '10.0.0.1',
+    advertisedUrl: 'http://10.0.0.1:8080',
+    slots: 1000,
+    overcommit: 0,
+    labels: {},
+    version: '1',
+  };
   const advertisement = createAdvertisement({ ...host, store, clock, engine: { ...engine, facts } });
   await advertisement.round();
   hangs = true;

@@ -48,7 +48,11 @@ export function verdictsOf(
     const { id: host } = candidate.record;
     const refusal = refused.get(host);
     return refusal === undefined
-      ? { host, filter: null, tell: () => (host === chosen && result.kind === 'placed' ? result.reason : rank(request, candidate)) }
+      ? {
+          host,
+          filter: null,
+          tell: () => (host === chosen && result.kind === 'placed' ? result.reason : rank(request, candidate)),
+        }
       : { host, filter: refusal.filter, tell: () => refusal.reason };
   });
   const first = (host: string): number => (host === chosen ? 0 : 1);

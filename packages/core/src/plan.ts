@@ -3,8 +3,8 @@ import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHi
 import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
-import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
 import type { PlacementReport } from './placement-verdicts.js';
+import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
 import { openRebalancing, type Rebalancing } from './rebalance.js';
@@ -166,7 +166,10 @@ function assemble(
   const refusedAnew = placement !== null && placement.host === null && known?.placement?.host !== null;
   const remember =
     refusedAnew ||
-    acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
+    acts ||
+    moved ||
+    targets !== (known?.targets ?? NO_HISTORY) ||
+    outcome.failures !== (known?.failures ?? NO_FAILURES);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
   if (moved && record.target !== record.instances) {

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '@reactor/agent';
-import { type Api, createApi, createMeter, hasAuth, setAuthKey } from '@reactor/api';
+import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
 import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
@@ -33,12 +33,13 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
   let opened = false;
-  const store = await openState(config.manager.state, {
+  const opening = await openState(config.manager.state, {
     directory: join(config.manager.dataDir, 'state'),
     // What keeps it from being opened is thrown, and told by whoever tries.
     onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
   });
   opened = true;
+  const { store, lastView } = rememberViews(opening, systemClock.now);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
@@ -65,6 +66,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
         return { ok: problems.length === 0, problems };
       },
       log,
+      lastView,
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
