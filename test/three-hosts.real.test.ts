@@ -94,6 +94,30 @@ describe('three hosts', () => {
     expect(await allContainers()).toHaveLength(1);
   }, 60_000);
 
+  test('what the containers of all hosts write is read from any of them, in order of time', async () => {
+    const talking = (text: string): string =>
+      configuration('min_instances=3\nmax_instances=3').replace(
+        'command=/usr/local/bin/runapp',
+        `command=node -e "const s=()=>console.log('${text}',Date.now());s();setInterval(s,300);require('http').createServer((q,r)=>r.end('ok')).listen(5000)"`,
+      );
+    await hosts[1]!.reactor(['update', 'pyex'], talking('hello'));
+    type Line = readonly [seconds: number, instance: string, stream: string, text: string, host: string];
+    const told = async (asked: Host): Promise<readonly Line[]> =>
+      (await asked.reactor(['logs', 'pyex', '--json', '--since', '5s']))
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Line);
+    for (const asked of hosts) {
+      await until(`${asked.name} tells what all three write`, 60_000, async () => {
+        const lines = (await told(asked)).filter((line) => line[3].startsWith('hello'));
+        return new Set(lines.map((line) => line[4])).size === 3;
+      });
+    }
+    const times = (await told(hosts[2]!)).map(([seconds]) => seconds);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    await reconfigure('min_instances=1\nmax_instances=1', 1);
+  }, 150_000);
+
   test('load through all hosts spreads the instances evenly, and no host takes more than its slots', async () => {
     await reconfigure('min_instances=1\nmax_instances=30\nrules=0 < rate < 1', 1);
     const load = loadThrough(hosts, 60);

@@ -135,6 +135,7 @@ function hostRecord(host, nowMs) {
     images: [{ id: 'sha256:eb2b727f547d', tags: ['shop:1.0'] }],
     containers: [],
     dockerVersion: '20.10.24',
+    apiUrl: null,
     dockerError: null,
     startedAtMs: nowMs - 3_600_000,
     version: '0.1.0',

@@ -21,6 +21,8 @@ export interface AdvertisementOptions {
   readonly host: string;
   readonly name: string;
   readonly address: string;
+  /** Where other hosts' daemons reach this one's API; null when they do not. */
+  readonly advertisedUrl: string | null;
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -100,8 +102,8 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
 }
 
 async function describe(options: AdvertisementOptions, startedAtMs: number, before: HostRecord | null): Promise<HostRecord> {
-  const { host: id, name, address, slots, overcommit, version } = options;
-  const own = { id, name, address, slots, overcommit, version, startedAtMs, epochSeen: options.epochSeen() };
+  const { host: id, name, address, advertisedUrl: apiUrl, slots, overcommit, version } = options;
+  const own = { id, name, address, apiUrl, slots, overcommit, version, startedAtMs, epochSeen: options.epochSeen() };
   try {
     const facts = await options.engine.facts();
     return {

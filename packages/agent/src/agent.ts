@@ -51,7 +51,10 @@ export interface AgentOptions {
   readonly host: string;
   readonly name: string;
   readonly address: string;
+  /** What instances are told. */
   readonly apiUrl: string;
+  /** What other hosts' daemons are told; null while the API listens on loopback only. */
+  readonly advertisedUrl: string | null;
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;

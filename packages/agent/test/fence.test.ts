@@ -102,6 +102,7 @@ async function start(): Promise<void> {
     name: 'vm1',
     address: '127.0.0.1',
     apiUrl: 'http://127.0.0.1:8080',
+    advertisedUrl: null,
     slots: 1000,
     overcommit: 0,
     labels: {},

@@ -31,8 +31,11 @@ export const DAEMON_ROUTES: readonly Route[] = [
     versions: [],
     open: true,
   }),
-  // Only whether the process works: restarting it because the state is away would help nobody.
-  route('GET', '/healthz', async () => json({ ok: true }), { versions: [], open: true }),
+  // The status says only whether the process works: restarting it because the state is away would help nobody.
+  route('GET', '/healthz', async (_request, { health }) => json({ ok: true, problems: health().problems }), {
+    versions: [],
+    open: true,
+  }),
   route('GET', '/readyz', showReadiness, { versions: [], open: true }),
   route('GET', '/metrics', showPrometheus, { versions: [] }),
 ];

@@ -31,13 +31,15 @@ export interface Moment {
   readonly settings: StoredSettings;
 }
 
+export const momentOf = (view: StateView): Moment => ({ cluster: readCluster(view), settings: settingsOf(view) });
+
 /** Reads the whole state; the last view is handed back to the store, which skips the transfer when nothing moved. */
 export function momentReader(store: StateStore): () => Promise<Moment> {
   let view: StateView | undefined;
   let moment: Moment | undefined;
   return async () => {
     const fresh = await store.read('', view);
-    if (moment === undefined || fresh !== view) moment = { cluster: readCluster(fresh), settings: settingsOf(fresh) };
+    if (moment === undefined || fresh !== view) moment = momentOf(fresh);
     view = fresh;
     return moment;
   };

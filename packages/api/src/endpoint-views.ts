@@ -121,6 +121,13 @@ export function instanceRows(cluster: Cluster, endpoint: string, reports: readon
   }));
 }
 
+/** The same with what every host answered to the newest start, unless the decision itself tells it. */
+export function explainedDecision(cluster: Cluster, endpoint: string, decision: Json): Json {
+  const kept = memberOf(cluster.histories.get(endpoint)?.value ?? null, 'placement');
+  const told = memberOf(decision, 'placement') !== null;
+  return told || kept === null || decision === null || typeof decision !== 'object' ? decision : { ...decision, placement: kept };
+}
+
 /** The newest of what was published and what is remembered; null before the first decision. */
 export function newestDecision(cluster: Cluster, endpoint: string, published: ReadonlyMap<string, Json>, topic: string): Json {
   const live = published.get(topic) ?? null;

@@ -58,6 +58,7 @@ export const absentHost = (id: string): HostRecord => ({
   id,
   name: id,
   address: '',
+  apiUrl: null,
   slots: 0,
   cpus: 0,
   memoryBytes: 0,

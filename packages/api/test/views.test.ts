@@ -285,6 +285,7 @@ describe('where the next instance would go', () => {
         { host: 'host-c', verdict: 'refused', filter: 'capacity', reason: 'needs 10 slots, 5 free' },
         { host: 'host-z', verdict: 'refused', filter: 'health', reason: 'lost' },
       ],
+      more: {},
     });
     expect((await running.store.read('')).revision).toBe(revision);
   });

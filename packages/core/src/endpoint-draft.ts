@@ -3,7 +3,9 @@ import { type Cluster, isDraining } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
 import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
-import { demandOf, place } from './placement.js';
+import { demandOf, type HostCandidate, type PlacementRequest, type PlacementResult, place } from './placement.js';
+import { type PlacementReport, REPORTED_HOSTS_MAX, verdictsOf } from './placement-verdicts.js';
+import type { Rebalancing } from './rebalance.js';
 import type { IsCurrent } from './retire.js';
 import type { RetirementBudget } from './retirement-limit.js';
 import type { Step } from './step.js';
@@ -38,12 +40,14 @@ export interface StepsInput {
   readonly brake: Brake | null;
   /** A host whose load balancer's connections are not known now. */
   readonly unheard: string | null;
+  readonly rebalancing: Rebalancing;
 }
 
 export interface EndpointSteps {
   readonly steps: readonly Step[];
   readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
   readonly failures: StartFailures;
+  readonly placement: PlacementReport | null;
 }
 
 export interface Draft extends StepsInput {
@@ -60,6 +64,8 @@ export interface Draft extends StepsInput {
   startsLeft: number;
   /** Said once a round, however many starts it holds up. */
   refusal: string | null;
+  /** Of the first start, or of the one that no host took: a round starts several, and one explanation will do. */
+  placement: PlacementReport | null;
 }
 
 export function openDraft(input: StepsInput): Draft {
@@ -77,10 +83,12 @@ export function openDraft(input: StepsInput): Draft {
     failing: input.failures,
     startsLeft: input.resolved.config.scaling.rampLimit,
     refusal: null,
+    placement: null,
   };
 }
 
-export function start(draft: Draft, replaces: string | null, why: string): boolean {
+/** `chosen` is where placement put it already; without it placement is asked. */
+export function start(draft: Draft, replaces: string | null, why: string, chosen?: PlacementResult): boolean {
   const { config, hash } = draft.resolved;
   if (draft.startsLeft === 0) return false;
   if (config.container === null) return refuse(draft, 'a cloud to start instances in: set [endpoint] cloud');
@@ -88,11 +96,15 @@ export function start(draft: Draft, replaces: string | null, why: string): boole
     const left = Math.ceil((draft.failing.notBeforeMs - draft.nowMs) / 1000);
     return refuse(draft, `back-off after ${draft.failing.count} failed starts, ${left} s left`);
   }
-  const placement = place(
-    { endpoint: draft.endpoint.name, placement: config.placement, container: config.container, port: config.port },
-    draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs)),
-    draft.random,
-  );
+  const request = {
+    endpoint: draft.endpoint.name,
+    placement: config.placement,
+    container: config.container,
+    port: config.port,
+  };
+  const candidates = candidatesOf(draft);
+  const placement = chosen ?? place(request, candidates, draft.random);
+  explainPlacement(draft, request, candidates, placement);
   if (placement.kind === 'refused') return refuse(draft, `a host with room: ${placement.summary}`);
 
   const record: InstanceRecord = {
@@ -122,6 +134,20 @@ export function start(draft: Draft, replaces: string | null, why: string): boole
   draft.startsLeft -= 1;
   draft.steps.push({ kind: 'start', instance: record.id, host: record.host, replaces, why });
   return true;
+}
+
+export const candidatesOf = (draft: Draft): readonly HostCandidate[] =>
+  draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs));
+
+function explainPlacement(
+  draft: Draft,
+  request: PlacementRequest,
+  candidates: readonly HostCandidate[],
+  result: PlacementResult,
+): void {
+  if (draft.placement !== null && (result.kind === 'placed' || draft.placement.host === null)) return;
+  const lost = [...draft.cluster.losses.keys()].filter((host) => !draft.cluster.hosts.has(host));
+  draft.placement = { atMs: draft.nowMs, ...verdictsOf(request, candidates, result, { lost, limit: REPORTED_HOSTS_MAX }) };
 }
 
 function refuse(draft: Draft, on: string): false {

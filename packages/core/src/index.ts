@@ -19,6 +19,7 @@ export * from './model.js';
 export * from './parsed.js';
 export * from './placement.js';
 export * from './placement-expression.js';
+export * from './placement-verdicts.js';
 export * from './plan.js';
 
 export type { LossNote, Removal } from './plan-hosts.js';

@@ -61,11 +61,15 @@ export interface ContainerConfig {
 
 export type Strategy = 'spread' | 'binpack' | 'random';
 
+/** `gradual`: instances move, one at a time, to hosts that are much emptier. */
+export type Rebalance = 'off' | 'gradual';
+
 export interface PlacementConfig {
   readonly slots: number;
   readonly strategy: Strategy;
   readonly constraints: readonly Expression[];
   readonly affinity: readonly Expression[];
+  readonly rebalance: Rebalance;
 }
 
 /** `key OP value`, `soft` with a `~`; see placement-expression.ts for how a value matches. */
@@ -200,6 +204,8 @@ export interface HostRecord {
   readonly id: string;
   readonly name: string;
   readonly address: string;
+  /** Where the other hosts' daemons reach this one's API; null when it listens on loopback only. */
+  readonly apiUrl: string | null;
   readonly slots: number;
   readonly cpus: number;
   readonly memoryBytes: number;

@@ -183,7 +183,7 @@ const DIMENSIONS: readonly Dimension[] = [
   },
 ];
 
-const needsOf = (demand: Demand): readonly Need[] =>
+export const needsOf = (demand: Demand): readonly Need[] =>
   DIMENSIONS.map((of) => ({ of, asked: of.asked(demand) })).filter(({ asked }) => asked > 0);
 
 function checkCapacity(needs: readonly Need[], host: HostCandidate): string | null {
@@ -217,7 +217,8 @@ function checkConstraints(expressions: readonly Expression[], host: HostCandidat
 
 // ------------------------------------------------------------------------------------------------------------ ranking
 
-function softMet(placement: PlacementConfig, host: HostCandidate): number {
+/** How many of its soft rules a host meets. */
+export function softMet(placement: PlacementConfig, host: HostCandidate): number {
   const constraints = placement.constraints.filter(
     (each) => each.soft && matches(each, constraintCandidates(host.record, each.key)),
   );
@@ -235,7 +236,7 @@ const softRules = ({ constraints, affinity }: PlacementConfig): number =>
   [...constraints, ...affinity].filter((each) => each.soft).length;
 
 /** The fullest asked dimension after placement, 0 to 1. Equal fractions are equal doubles, so ties are exact. */
-const share = (needs: readonly Need[], host: HostCandidate): number =>
+export const share = (needs: readonly Need[], host: HostCandidate): number =>
   needs.reduce((fullest, { of, asked }) => Math.max(fullest, (of.used(host) + asked) / of.total(host)), 0);
 
 /** `hosts` is not empty and in the order of ids, which is the last tie-break; what costs more is asked of ever fewer hosts. */

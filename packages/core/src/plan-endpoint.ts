@@ -1,5 +1,6 @@
 import { isRemoved } from './cluster.js';
 import {
+  candidatesOf,
   counted,
   type Draft,
   drain,
@@ -13,6 +14,7 @@ import {
   write,
 } from './endpoint-draft.js';
 import { addFailure, type InstanceView } from './lifecycle.js';
+import { findMove } from './rebalance.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
 import { CLUSTER_LIMIT_WORDS, retirable } from './retirement-limit.js';
 
@@ -39,6 +41,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     replaceFailed(draft);
     scaleUp(draft);
     rollOver(draft);
+    evenOut(draft);
     finishDraining(draft);
     if (draft.refusal !== null) draft.steps.push({ kind: 'wait', instance: null, on: draft.refusal });
   }
@@ -46,6 +49,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     steps: draft.steps,
     instances: [...draft.written].map(([id, { record, revision }]) => ({ id, record, revision })),
     failures: draft.failing,
+    placement: draft.placement,
   };
 }
 
@@ -177,6 +181,27 @@ function rollOver(draft: Draft): void {
     const why = old ? 'whose configuration is old' : `whose host ${view.record.host} is draining`;
     if (!start(draft, view.record.id, `in place of ${view.record.id}, ${why}`)) return;
   }
+}
+
+/** Only at rest: a round that starts or ends something else leaves the hosts as they are. */
+function evenOut(draft: Draft): void {
+  const { config } = draft.resolved;
+  const { container, placement } = config;
+  const asked = placement.rebalance === 'gradual' && container !== null && draft.endpoint.state === 'RUNNING';
+  const busy = draft.written.size > 0 || draft.seats !== draft.target || draft.unheard !== null || draft.refusal !== null;
+  if (!asked || busy || draft.withheld !== null || draft.rebalancing.movesLeft === 0 || draft.nowMs < draft.failing.notBeforeMs)
+    return;
+  const move = findMove({
+    cluster: draft.cluster,
+    meant: draft.rebalancing.meant(),
+    own: draft.own,
+    isCurrent: draft.isCurrent,
+    request: { endpoint: draft.endpoint.name, placement, container, port: config.port },
+    candidates: () => candidatesOf(draft),
+  });
+  if (move === null) return;
+  const why = `in place of ${move.instance}, which moves there from ${move.from} to even out the hosts`;
+  if (start(draft, move.instance, why, move.placed)) draft.rebalancing.movesLeft -= 1;
 }
 
 function finishDraining(draft: Draft): void {

@@ -5,9 +5,11 @@ import type { EndpointSteps, Resolved } from './endpoint-draft.js';
 import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
+import type { PlacementReport } from './placement-verdicts.js';
 import { seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
+import { openRebalancing, type Rebalancing } from './rebalance.js';
 import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { type Step, stepEvent } from './step.js';
 import type { TrafficReport } from './traffic.js';
@@ -40,6 +42,8 @@ export interface EndpointHistory {
   readonly failures: StartFailures;
   /** The last decision that changed something. */
   readonly decision: DecisionReport | null;
+  /** What every host answered to the newest start, or to the first that none took; absent before there was one. */
+  readonly placement?: PlacementReport | null;
 }
 
 /** A decision and what came of it: what `reactor explain` shows. */
@@ -47,6 +51,8 @@ export interface DecisionReport {
   readonly atMs: number;
   readonly record: DecisionRecord;
   readonly steps: readonly Step[];
+  /** What every host answered, in a round that started something or could not; what is remembered keeps it apart. */
+  readonly placement?: PlacementReport | null;
 }
 
 export interface EndpointPlan {
@@ -86,6 +92,7 @@ interface Scene {
   readonly unheard: string | null;
   readonly brake: Brake | null;
   readonly retirements: RetirementBudget;
+  readonly rebalancing: Rebalancing;
 }
 
 export function plan(input: PlanInput): Plan {
@@ -98,6 +105,7 @@ export function plan(input: PlanInput): Plan {
     unheard: unheardHost(input.cluster, input.traffic),
     brake: brakeOf(input.cluster, input.nowMs),
     retirements: openRetirements(input.cluster, input.nowMs),
+    rebalancing: openRebalancing(input.cluster),
   };
   const endpoints: EndpointPlan[] = [];
   const unusable: { endpoint: string; error: string }[] = [];
@@ -176,13 +184,21 @@ function assemble(
   outcome: EndpointSteps,
   nowMs: number,
 ): EndpointPlan {
-  const report: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const { placement } = outcome;
+  const bare: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const report = placement === null ? bare : { ...bare, placement };
   const last = known?.decision?.record;
   const acts = outcome.steps.some((step) => step.kind !== 'wait');
   const moved =
     last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
+  // Of refusals the first: the next ones differ in the numbers only, and every round would write.
+  const refusedAnew = placement !== null && placement.host === null && known?.placement?.host !== null;
   const remember =
-    acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
+    refusedAnew ||
+    acts ||
+    moved ||
+    targets !== (known?.targets ?? NO_HISTORY) ||
+    outcome.failures !== (known?.failures ?? NO_FAILURES);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
   if (moved && record.target !== record.instances) {
@@ -197,7 +213,12 @@ function assemble(
     report,
     instances: outcome.instances,
     history: remember
-      ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) }
+      ? {
+          targets,
+          failures: outcome.failures,
+          decision: acts || moved ? bare : (known?.decision ?? null),
+          placement: placement ?? known?.placement ?? null,
+        }
       : null,
     events,
   };

@@ -3,14 +3,14 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '@reactor/agent';
-import { type Api, createApi, createMeter, hasAuth, setAuthKey } from '@reactor/api';
+import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
 import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
 import { createEngine } from '@reactor/docker';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
-import { discoverAddress } from './host-address.js';
+import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile } from './mark-file.js';
 import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
@@ -34,12 +34,13 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
   let opened = false;
-  const store = await openState(config.manager.state, {
+  const opening = await openState(config.manager.state, {
     directory: join(config.manager.dataDir, 'state'),
     // What keeps it from being opened is thrown, and told by whoever tries.
     onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
   });
   opened = true;
+  const { store, lastView } = rememberViews(opening, systemClock.now);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
@@ -66,6 +67,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
         return { ok: problems.length === 0, problems };
       },
       log,
+      lastView,
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
@@ -82,6 +84,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       name: config.manager.name,
       address,
       apiUrl: `http://${address}:${port}`,
+      advertisedUrl: advertisedUrl(config.api.host, port, address),
       slots: config.docker.slots,
       overcommit: config.docker.overcommit,
       labels: config.docker.labels,
@@ -134,8 +137,7 @@ function resolveOnce(document: EndpointRecord['document']): ReturnType<PlanInput
 
 /** Whoever can reach the API without a key owns every machine of the cluster; so beyond loopback there always is one. */
 async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Promise<void> {
-  const loopback = config.api.host === 'localhost' || config.api.host === '::1' || config.api.host.startsWith('127.');
-  if (loopback || (await hasAuth(store))) return;
+  if (isLoopback(config.api.host) || (await hasAuth(store))) return;
   const key = randomBytes(24).toString('base64url');
   if (!(await setAuthKey(store, key, { onlyIfUnset: true }))) return;
   // Not through the log: this is the one line that must carry it, and only the operator's terminal should.

@@ -52,6 +52,8 @@ export interface World {
   mute(muted: boolean): void;
   /** A leader has just taken over, and keeps still for so long. */
   quiet(seconds: number): void;
+  /** The host's load balancer takes nothing up from now on. */
+  lag(host: string, lags: boolean): void;
   cluster(): Cluster;
   instances(endpoint: string, phase?: InstanceRecord['phase']): readonly InstanceRecord[];
   steps(plans: readonly Plan[], kind: Step['kind']): readonly Step[];
@@ -80,6 +82,7 @@ export function createWorld(options: WorldOptions): World {
   const seen = new Map<string, TrafficBucket[]>();
   const held = new Map<string, number>();
   const broken = new Set<string>();
+  const lagging = new Set<string>();
 
   const put = (key: string, value: Json): void => {
     if (value === null) entries.delete(key);
@@ -113,6 +116,7 @@ export function createWorld(options: WorldOptions): World {
     const now = cluster();
     const newest = Math.max(0, ...[...now.instances.values()].map((instance) => instance.revision));
     const writes = [...now.hosts.keys()]
+      .filter((host) => !lagging.has(host))
       .map((host) => [KEYS.balancer(host), { host, revision: newest, serving: [], setAside: {}, error: null }] as const)
       .filter(([key, value]) => JSON.stringify(entries.get(key)?.value) !== JSON.stringify(value));
     commit(writes);
@@ -213,6 +217,7 @@ export function createWorld(options: WorldOptions): World {
     quiet: (seconds) => {
       quietUntilMs = nowMs + seconds * 1_000;
     },
+    lag: (host, yes) => void (yes ? lagging.add(host) : lagging.delete(host)),
     cluster,
     instances: (endpoint, phase) =>
       [...cluster().instances.values()]
