@@ -1,3 +1,4 @@
+// Longer than most files, but one thing: the stages are a column over one draft, and none can be judged without the others.
 import { type Cluster, isDraining, isRemoved } from './cluster.js';
 import type { Ledger } from './ledger.js';
 import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
@@ -12,8 +13,6 @@ import type { Step } from './step.js';
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
  * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
  * replaced, not forgotten), and a rolling replacement changes no count.
- *
- * Longer than most files, and one thing: the stages are one column over one draft, and none can be judged without the others.
  */
 
 export interface Resolved {
