@@ -118,6 +118,19 @@ describe('three hosts', () => {
     await reconfigure('min_instances=1\nmax_instances=1', 1);
   }, 150_000);
 
+  test('with Redis away the hosts are shown as they were last, also to read logs by, and nothing is written', async () => {
+    await cluster.redis.kill();
+    const took = stopwatch();
+    for (const host of hosts) expect(await host.reactor(['hosts'])).toMatch(/^vm1 +ready /m);
+    figure(`Redis away: reactor hosts on three hosts took ${took()}`);
+    for (const words of [['list'], ['ps'], ['info'], ['explain', 'pyex'], ['logs', 'pyex', '--tail', '1']])
+      expect(await hosts[0]!.reactor(words)).not.toBe('');
+    await expect(hosts[0]!.reactor(['scale', 'pyex=2'])).rejects.toThrow(/state store unreachable since/);
+    await cluster.redis.start();
+    await until('all are back', LOST_MS, async () => (await liveHosts(hosts[0]!)) === 3);
+    await settled(1);
+  }, 120_000);
+
   test('load through all hosts spreads the instances evenly, and no host takes more than its slots', async () => {
     await reconfigure('min_instances=1\nmax_instances=30\nrules=0 < rate < 1', 1);
     const load = loadThrough(hosts, 60);
