@@ -1,6 +1,7 @@
 import {
   type At,
   type Clock,
+  type Cluster,
   type Commit,
   type EndpointPlan,
   type Json,
@@ -40,7 +41,7 @@ const REPUBLISH_MS = 5_000;
 
 export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
   const { store, clock, meter, log } = options;
-  let view: StateView | undefined;
+  let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
   const complained = new Map<string, string>();
 
@@ -65,9 +66,15 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     }
   };
 
+  /** The cluster as of now; grouping it anew is spared while nothing has moved. */
+  const see = async (): Promise<Cluster> => {
+    const view = await store.read('', seen?.view);
+    if (seen?.view !== view) seen = { view, cluster: readCluster(view) };
+    return seen.cluster;
+  };
+
   return async (leadership) => {
-    view = await store.read('', view);
-    const cluster = readCluster(view);
+    const cluster = await see();
     const traffic = trafficOfHosts(await store.latest(TOPICS.traffic));
     const nowMs = clock.now();
     const made = plan({ ...options, nowMs, epoch: leadership.epoch, cluster, traffic });
