@@ -7,6 +7,7 @@ import {
   describeError,
   type EndpointConfig,
   type EndpointRecord,
+  isSilent,
   LOGS,
   type LoadBalancer,
   type LogEntry,
@@ -79,6 +80,8 @@ const MIN_GAP_MS = 10;
 /** Docker's events say when to look; this is how often to look all the same. */
 const LIST_EVERY_MS = 5_000;
 const TRAFFIC_EVERY_MS = 250;
+/** Nothing new to say is said once a round of the controller; the first request ends the pause at once. */
+const SILENCE_EVERY_MS = 1_000;
 /** Published traffic outlives a restart of the daemon; how old it may be is judged by its time stamp. */
 const TRAFFIC_TTL_MS = 30_000;
 const WATCH_RETRY_MS = 1_000;
@@ -143,11 +146,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (admitted) await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
   };
+  /** Of the last publication. */
+  let silence = { said: false, atMs: 0 };
   const trafficRound = async (): Promise<void> => {
     if (!opened) return;
     const report = await balancer.traffic(clock.now());
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
-    await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
+    const silent = isSilent(report);
+    if (!(silent && silence.said && Math.abs(report.atMs - silence.atMs) < SILENCE_EVERY_MS)) {
+      await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
+      silence = { said: silent, atMs: report.atMs };
+    }
     if (surges.jumped(report)) options.surge();
     complaints.settle('traffic');
   };

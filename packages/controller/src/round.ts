@@ -1,6 +1,7 @@
 import {
   type At,
   type Clock,
+  type Cluster,
   type Commit,
   type EndpointPlan,
   type Json,
@@ -43,7 +44,7 @@ const REPUBLISH_MS = 5_000;
 
 export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
   const { store, clock, meter, log } = options;
-  let view: StateView | undefined;
+  let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
   const complained = new Map<string, string>();
 
@@ -68,9 +69,15 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     }
   };
 
+  /** The cluster as of now; grouping it anew is spared while nothing has moved. */
+  const see = async (): Promise<Cluster> => {
+    const view = await store.read('', seen?.view);
+    if (seen?.view !== view) seen = { view, cluster: readCluster(view) };
+    return seen.cluster;
+  };
+
   return async (leadership) => {
-    view = await store.read('', view);
-    const cluster = readCluster(view);
+    const cluster = await see();
     const outranked = outrankedBy(
       leadership,
       [...cluster.hosts.values()].map(({ value }) => value),

@@ -1,5 +1,6 @@
+import { needsOf, share } from './capacity.js';
 import type { HostCandidate, PlacementRequest, PlacementResult } from './placement.js';
-import { demandOf, type Filter, needsOf, share, softMet } from './placement.js';
+import { demandOf, type Filter, softMet } from './placement.js';
 
 /** What every host answered when an instance was to be placed, in a form that is short enough to be kept and sent. */
 

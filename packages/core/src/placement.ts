@@ -1,3 +1,4 @@
+import { checkCapacity, type Need, needsOf, share } from './capacity.js';
 import type { ContainerConfig, Expression, HostRecord, PlacementConfig } from './model.js';
 import { affinityCandidates, constraintCandidates, containerWords, matches } from './placement-expression.js';
 
@@ -58,8 +59,6 @@ export interface Demand {
 const FAILURES_MAX = 3;
 /** A sentence naming more hosts than this helps nobody; the refusals themselves are complete. */
 const SUMMARY_HOSTS_MAX = 10;
-/** Docker counts processors in billionths; whole numbers make `0.1 + 0.2` fit into `0.3`. */
-const NANO = 1e9;
 
 /** The reservation is what is promised, so it counts where it is set; else the limit. */
 export function demandOf(placement: PlacementConfig, container: ContainerConfig): Demand {
@@ -142,58 +141,6 @@ function checkPort(request: PlacementRequest, host: HostCandidate): string | nul
   return foreign === undefined ? null : `port ${wanted} is taken by container ${containerWords(foreign).at(-1)}`;
 }
 
-interface Dimension {
-  readonly unit: string;
-  readonly asked: (demand: Demand) => number;
-  readonly used: (host: HostCandidate) => number;
-  readonly total: (host: HostCandidate) => number;
-  readonly show: (amount: number) => string;
-}
-
-/** What is asked for of one dimension, more than 0. */
-interface Need {
-  readonly of: Dimension;
-  readonly asked: number;
-}
-
-const nano = (cpus: number): number => Math.round(cpus * NANO);
-
-/** All in whole numbers. `overcommit` stretches processors and memory, never slots. */
-const DIMENSIONS: readonly Dimension[] = [
-  {
-    unit: 'slots',
-    asked: ({ slots }) => slots,
-    used: ({ used }) => used.slots,
-    total: ({ record }) => record.slots,
-    show: (amount) => String(Math.max(0, amount)),
-  },
-  {
-    unit: 'cpus',
-    asked: ({ cpus }) => nano(cpus),
-    used: ({ used }) => nano(used.cpus),
-    total: ({ record }) => nano(record.cpus * (1 + record.overcommit)),
-    show: (amount) => String(Math.max(0, amount) / NANO),
-  },
-  {
-    unit: 'MiB of memory',
-    asked: ({ memoryBytes }) => memoryBytes,
-    used: ({ used }) => used.memoryBytes,
-    total: ({ record }) => Math.round(record.memoryBytes * (1 + record.overcommit)),
-    show: (amount) => String(Math.max(0, Math.floor(amount / 2 ** 20))),
-  },
-];
-
-export const needsOf = (demand: Demand): readonly Need[] =>
-  DIMENSIONS.map((of) => ({ of, asked: of.asked(demand) })).filter(({ asked }) => asked > 0);
-
-function checkCapacity(needs: readonly Need[], host: HostCandidate): string | null {
-  if (host.record.slots === 0) return 'takes nothing (0 slots)';
-  const full = needs.find(({ of, asked }) => of.used(host) + asked > of.total(host));
-  if (full === undefined) return null;
-  const { of, asked } = full;
-  return `needs ${of.show(asked)} ${of.unit}, ${of.show(of.total(host) - of.used(host))} free`;
-}
-
 function checkDependencies(container: ContainerConfig, host: HostCandidate): string | null {
   const wanted = container.volumesFrom.map((item) => item.split(':')[0]!);
   if (container.network?.startsWith('container:')) wanted.push(container.network.slice('container:'.length));
@@ -234,10 +181,6 @@ function preferSoft(placement: PlacementConfig, hosts: readonly HostCandidate[])
 
 const softRules = ({ constraints, affinity }: PlacementConfig): number =>
   [...constraints, ...affinity].filter((each) => each.soft).length;
-
-/** The fullest asked dimension after placement, 0 to 1. Equal fractions are equal doubles, so ties are exact. */
-export const share = (needs: readonly Need[], host: HostCandidate): number =>
-  needs.reduce((fullest, { of, asked }) => Math.max(fullest, (of.used(host) + asked) / of.total(host)), 0);
 
 /** `hosts` is not empty and in the order of ids, which is the last tie-break; what costs more is asked of ever fewer hosts. */
 function pick(

@@ -59,6 +59,9 @@ export function trafficOfHosts(published: ReadonlyMap<string, Json>): ReadonlyMa
   return reports;
 }
 
+/** Whether nothing was seen at all: as it was a moment ago, so saying it again can wait. */
+export const isSilent = (report: TrafficReport): boolean => parted(report.endpoints).length === 0;
+
 function parted(endpoints: TrafficReport['endpoints']): readonly TrafficReport['endpoints'][] {
   const parts: Record<string, EndpointTraffic>[] = [];
   let left = 0;

@@ -1,7 +1,7 @@
 import { TOPICS } from '../src/keys.js';
 import type { Json } from '../src/model.js';
 import type { EndpointTraffic, TrafficReport } from '../src/traffic.js';
-import { publishedTraffic, trafficOfHosts } from '../src/traffic-publication.js';
+import { isSilent, publishedTraffic, trafficOfHosts } from '../src/traffic-publication.js';
 import { measure } from '../src/traffic-window.js';
 
 const NOW = 1_700_000_000_000;
@@ -62,6 +62,7 @@ test('a thousand busy endpoints through one host come back whole, and no value e
 test('endpoints and backends of which nothing was seen cost nothing, and read like silence all the same', () => {
   const report = reportOf(named(ENDPOINTS, () => QUIET));
   const values = published('vm1', report);
+  expect(isSilent(report)).toBe(true);
   expect(values.size).toBe(1);
   expect(JSON.stringify([...values]).length).toBeLessThan(200);
   const options = { nowMs: NOW, windowMs: 10_000, expectedSources: 1, instances: 1 };
@@ -71,6 +72,7 @@ test('endpoints and backends of which nothing was seen cost nothing, and read li
 
 test('a backend that refuses connections is told, however quiet it is', () => {
   const refusing = { ...QUIET, backends: { bad: { active: 0, requests: 0, errors: 0, refused: 3 } } };
+  expect(isSilent(reportOf({ shop: refusing }))).toBe(false);
   expect(trafficOfHosts(published('vm1', reportOf({ shop: refusing }))).get('vm1')!.endpoints).toEqual({ shop: refusing });
 });
 
