@@ -82,6 +82,8 @@ export interface StateStore {
   publish(values: Readonly<Record<string, Json>>, ttlMs: number): Promise<void>;
   /** Newest unexpired value of every topic that starts with the prefix. */
   latest(prefix: string): Promise<ReadonlyMap<string, Json>>;
+  /** What this daemon committed so far is on a majority of the replicas; true at once where there are none, false after the timeout. */
+  settled(timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

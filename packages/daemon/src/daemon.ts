@@ -25,7 +25,12 @@ export interface Daemon {
 
 export type Log = (level: LogLevel, message: string) => void;
 
-export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemon> {
+export interface StartOptions {
+  /** Forget what is known of the cluster state, and take the one that is found. */
+  readonly acceptState?: boolean;
+}
+
+export async function startDaemon(config: DaemonConfig, log: Log, options: StartOptions = {}): Promise<Daemon> {
   const telemetry = createMeter();
   const { meter } = telemetry;
   const address = config.manager.address ?? discoverAddress();
@@ -37,6 +42,12 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     directory: join(config.manager.dataDir, 'state'),
     // What keeps it from being opened is thrown, and told by whoever tries.
     onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
+    copy: {
+      directory: join(config.manager.dataDir, 'copy'),
+      owner: host,
+      forget: options.acceptState === true,
+      tell: (level, message) => log(level, `cluster state: ${message}`),
+    },
   });
   opened = true;
   const closing: (() => Promise<void>)[] = [() => store.close()];

@@ -188,6 +188,11 @@ class EmbeddedStore implements StateStore {
     return this.#publications.latest(prefix, performance.now());
   }
 
+  /** A commit is answered once it is on the disk, and there is no other one. */
+  async settled(): Promise<boolean> {
+    return true;
+  }
+
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();

@@ -82,6 +82,20 @@ export class RedisLink {
     return { answer, all };
   }
 
+  /** How many replicas a commit must reach to survive the loss of the master: most of those there are. */
+  async replicasNeeded(): Promise<number> {
+    const text = String(await this.#untilAnswered(() => this.#main.info('replication')));
+    const connected = Number(/^connected_slaves:(\d+)/m.exec(text)?.[1] ?? 0);
+    // Sentinel is there to make a replica the master: one that lost all of them may have been replaced already.
+    if (connected === 0) return 'sentinels' in this.target.options ? 1 : 0;
+    return Math.floor(connected / 2) + 1;
+  }
+
+  /** How many replicas have all that was written over this connection, once there are enough or the time is over. */
+  async waitForReplicas(enough: number, timeoutMs: number): Promise<number> {
+    return Number(await this.#untilAnswered(() => this.#main.wait(enough, timeoutMs)));
+  }
+
   /** Blocks until the stream moves past the id, at most BLOCK_MS: its new id, or null. Throws when the connection is lost. */
   async waitFor(stream: string, id: string): Promise<string | null> {
     this.#blocking ??= this.#connect('reactor-watch');

@@ -178,6 +178,10 @@ class MemoryStore implements FakeStore {
     return new Map([...this.#topics].filter(([topic]) => topic.startsWith(prefix)).map(([topic, { value }]) => [topic, value]));
   }
 
+  async settled(): Promise<boolean> {
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
