@@ -120,6 +120,7 @@ function troubled(store: StateStore, outage: { on: boolean }, rival: RunningApi[
       check();
       return store.tail(log, since, limit);
     },
+    settled: (timeoutMs) => store.settled(timeoutMs),
     publish: (values, ttlMs) => store.publish(values, ttlMs),
     async latest(prefix) {
       check();

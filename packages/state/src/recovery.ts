@@ -58,7 +58,8 @@ interface Offer {
 
 /**
  * Holds until the state is the known one again, and brings it back where that is safe:
- * - empty, or the known one at an earlier revision: every daemon offers its copy, and the best one becomes the state;
+ * - empty, or the known one at an earlier revision: every daemon offers its copy, and the best one becomes the state, or, if the
+ *   state itself has more than any copy, the state goes on as it is;
  * - the known one, but gone on without writes that this daemon saw: after a while that is the known one;
  * - another cluster's: nothing is done to it. Its operator names the right state, or has this one accepted.
  *
@@ -88,7 +89,8 @@ export async function recover(options: RecoveryOptions, guard: IdentityGuard): P
         tell('warning', `goes on with the cluster state at revision ${look.found.revision}, without the writes that were lost`);
         return guard.rebase(look.found);
       }
-      if (heldMs >= OFFERS_WAIT_MS && look.offers[0]?.owner === options.owner) hasRestored = await restore(options, look);
+      if (heldMs >= OFFERS_WAIT_MS && look.offers[0]?.owner === options.owner)
+        hasRestored = await restore(options, guard.known, look);
     }
     await delay(hasRestored ? 0 : LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
@@ -130,23 +132,26 @@ async function lookAt({ link, keys, copy, owner }: RecoveryOptions, known: State
 }
 
 /** False when the state moved meanwhile or a call failed; then the next look says what to do. */
-async function restore({ link, keys, copy, owner, format, tell }: RecoveryOptions, { found }: Look): Promise<boolean> {
+async function restore(options: RecoveryOptions, known: StateIdentity, { found }: Look): Promise<boolean> {
+  const { link, keys, copy, owner, format, tell } = options;
   const identity = copy?.identity ?? null;
   if (copy === null || identity === null) return false;
-  const revision = identity.revision + REVISIONS_AHEAD;
+  // Copies are a moment behind, so a master that lost the last writes only has more than any of them.
+  const isKept = found.clusterId !== '' && found.revision >= identity.revision;
+  const revision = Math.max(known.revision, identity.revision) + REVISIONS_AHEAD;
   const staging = keys.staging(owner);
   try {
-    const count = await stage(link, keys, staging, copy.entries());
+    const count = isKept ? -1 : await stage(link, keys, staging, copy.entries());
     const mark = randomBytes(MARK_BYTES).toString('hex');
     const to = [format, identity.clusterId, String(revision), mark, String(count)];
     const from = [found.clusterId, String(found.revision), found.mark ?? ''];
-    const args = ['', '0', ...to, ...from, owner, String(identity.revision)];
+    const args = ['', '0', ...to, ...from, owner, String(isKept ? found.revision : identity.revision)];
     const [kind] = texts(await link.run('restore', [...keys.all, staging, keys.offers], args));
     if (kind !== 'restored') return false;
-    tell(
-      'warning',
-      `restored the cluster state: ${count} keys from this host's copy of revision ${identity.revision}, now revision ${revision}`,
-    );
+    const what = isKept
+      ? `the cluster state goes on from revision ${found.revision}, the latest that is left of it`
+      : `restored the cluster state: ${count} keys from this host's copy of revision ${identity.revision}`;
+    tell('warning', `${what}, now revision ${revision}`);
     return true;
   } catch (error) {
     tell('error', `could not restore the cluster state, trying again: ${describeError(error)}`);

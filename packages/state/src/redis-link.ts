@@ -51,9 +51,14 @@ export class RedisLink {
     });
   }
 
-  /** Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. */
+  /**
+   * Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. Then tries what
+   * no script does, so that a user without the right to it is told now.
+   */
   async greet(): Promise<void> {
     await this.#untilAnswered(() => this.#main.ping());
+    await this.replicasNeeded();
+    await this.waitForReplicas(0, 1);
   }
 
   /** Runs a verb's script; throws `state_unavailable`. */
