@@ -20,7 +20,6 @@ import {
   metricOf,
   nginxOf,
   operationsAtRest,
-  operationsDuring,
   type RunningReactor,
   sandbox,
   startLoad,

@@ -3,4 +3,3 @@ export type { StateIdentity } from './identity.js';
 export { LIMITS } from './limits.js';
 export { openRedis, type RedisStateOptions } from './open-redis.js';
 export { openState, type StateOptions } from './open-state.js';
-export { ACL_RULE } from './redis-replies.js';

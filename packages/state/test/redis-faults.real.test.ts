@@ -1,8 +1,9 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Json, ReactorError, type StateStore } from '@reactor/core';
-import { ACL_RULE, openRedis } from '@reactor/state';
+import { openRedis } from '@reactor/state';
 import { until } from '@reactor/testkit';
+import { ACL_RULE } from '../src/redis-replies.js';
 import { RedisServer, timeUntilSuccess } from './redis-server.js';
 import { SilentProxy } from './silent-proxy.js';
 

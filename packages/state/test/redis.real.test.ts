@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StateStore } from '@reactor/core';
-import { ACL_RULE, LIMITS, openRedis } from '@reactor/state';
+import { LIMITS, openRedis } from '@reactor/state';
 import { storeConformance } from '@reactor/testkit';
+import { ACL_RULE } from '../src/redis-replies.js';
 import { RedisServer } from './redis-server.js';
 
 let server: RedisServer;

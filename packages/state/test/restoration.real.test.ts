@@ -101,6 +101,34 @@ test('an emptied state is restored from the copy, as it was and at a later revis
   expect(await server.command('TTL', '{reactor:default}:values')).toBe(-1);
 }, 60_000);
 
+test('Redis restarted with an old dump, or with nothing, is given the latest state again, and both hosts go on', async () => {
+  const [one, two] = [await open('vm1'), await open('vm2')];
+  await put(one, { a: 1, removed: 1 });
+  await server.command('SAVE');
+  await put(one, { a: 2, removed: null });
+  await put(two, { b: 1 });
+  await Promise.all([copied('vm1', one), copied('vm2', two)]);
+  await server.kill();
+  await server.run();
+  // Until it is restored it is refused, whatever is asked.
+  await until('it is refused', 10_000, () =>
+    put(one, { a: 'too early' }).then(
+      () => Promise.reject(new Error('an old state was written to')),
+      (error: { readonly code?: string }) => error.code === 'state_foreign',
+    ),
+  );
+  expect(plain(await restored(one))).toEqual({ a: 2, b: 1 });
+  expect(plain(await restored(two))).toEqual({ a: 2, b: 1 });
+  await put(two, { c: 1 });
+  await Promise.all([copied('vm1', one), copied('vm2', two)]);
+  await server.kill();
+  rmSync(join(server.home, 'dump.rdb'));
+  await server.run();
+  expect(plain(await restored(two))).toEqual({ a: 2, b: 1, c: 1 });
+  expect(plain(await restored(one))).toEqual({ a: 2, b: 1, c: 1 });
+  expect(lines.filter((line) => line.includes('restored the cluster state: '))).toHaveLength(2);
+}, 90_000);
+
 test('of several copies the latest is restored, by one host only, and all others go on with it', async () => {
   const [one, two, three] = [await open('vm1'), await open('vm2'), await open('vm3')];
   await put(one, { a: 1 });
