@@ -82,7 +82,10 @@ export interface StateStore {
   publish(values: Readonly<Record<string, Json>>, ttlMs: number): Promise<void>;
   /** Newest unexpired value of every topic that starts with the prefix. */
   latest(prefix: string): Promise<ReadonlyMap<string, Json>>;
-  /** Whether all that was committed so far is on so many replicas that a failover keeps it; waits up to `timeoutMs` for them. A store without replicas says yes. */
+  /**
+   * Whether what this daemon committed so far is on a majority of the replicas, so that a failover keeps it; waits up to
+   * `timeoutMs` for them. True at once where there are none.
+   */
   settled(timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;
 }

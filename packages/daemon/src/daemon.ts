@@ -26,21 +26,19 @@ export interface Daemon {
 
 export type Log = (level: LogLevel, message: string) => void;
 
-export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemon> {
+export interface StartOptions {
+  /** Forget what is known of the cluster state, and take the one that is found. */
+  readonly acceptState?: boolean;
+}
+
+export async function startDaemon(config: DaemonConfig, log: Log, options: StartOptions = {}): Promise<Daemon> {
   const telemetry = createMeter();
   const { meter } = telemetry;
   const address = config.manager.address ?? discoverAddress();
   const host = config.manager.name;
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
-  let opened = false;
-  const opening = await openState(config.manager.state, {
-    directory: join(config.manager.dataDir, 'state'),
-    // What keeps it from being opened is thrown, and told by whoever tries.
-    onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
-  });
-  opened = true;
-  const { store, lastView } = rememberViews(opening, systemClock.now);
+  const { store, lastView } = await openStore(config, log, options);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
@@ -106,6 +104,23 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     await stop();
     throw error;
   }
+}
+
+async function openStore(config: DaemonConfig, log: Log, options: StartOptions): Promise<ReturnType<typeof rememberViews>> {
+  let opened = false;
+  const store = await openState(config.manager.state, {
+    directory: join(config.manager.dataDir, 'state'),
+    // What keeps it from being opened is thrown, and told by whoever tries.
+    onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
+    copy: {
+      directory: join(config.manager.dataDir, 'copy'),
+      owner: config.manager.name,
+      forget: options.acceptState === true,
+      tell: (level, message) => log(level, `cluster state: ${message}`),
+    },
+  });
+  opened = true;
+  return rememberViews(store, systemClock.now);
 }
 
 /** Names end up in container names, file names and URLs: hex of 40 random bits, so that even 10,000 instances hardly ever meet. */
