@@ -25,6 +25,7 @@ import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
+import type { Probe } from './probe.js';
 import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
 import { createSurgeDetector } from './surge.js';
@@ -44,6 +45,8 @@ export interface AgentOptions {
   readonly balancer: LoadBalancer;
   readonly clock: Clock;
   readonly random: () => number;
+  /** How containers are checked; default: over the network. */
+  readonly probe?: Probe | undefined;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   readonly resolve: (record: At<EndpointRecord>) => EndpointConfig | null;
@@ -104,6 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const reachability = createReachability({
     clock,
+    probe: options.probe,
     host,
     changed: (instance, problem) => {
       const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
@@ -211,8 +215,9 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
   let listedAtMs = Number.NEGATIVE_INFINITY;
   return {
     async containers() {
-      if (clock.now() - listedAtMs < LIST_EVERY_MS) return listed;
       const atMs = clock.now();
+      // A clock that was set back says nothing about how long ago that was.
+      if (atMs >= listedAtMs && atMs - listedAtMs < LIST_EVERY_MS) return listed;
       // Marked before asking: what changes while Docker answers expires this very answer.
       listedAtMs = atMs;
       try {

@@ -22,7 +22,11 @@ export function reportOf(evidence: Evidence): InstanceReport {
   const said = { containerId: container.id, startedAtMs: container.startedAtMs, address: container.address };
   if (record.phase === 'remove' && known !== null) return known;
   if (task === 'starting' || task === 'pulling') return report(record, task, UNREADY, said);
-  if (container.status === 'created') return report(record, 'starting', UNREADY, said);
+  if (container.status === 'created') {
+    // Given up half way: nobody will start it any more, so it must not be waited for.
+    if (evidence.startFailure !== null) return report(record, 'exited', { ...UNREADY, error: evidence.startFailure }, said);
+    return report(record, 'starting', UNREADY, said);
+  }
   switch (container.status) {
     case 'running':
       return running(evidence, said);

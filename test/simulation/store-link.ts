@@ -1,0 +1,133 @@
+import { type Commit, type Lease, ReactorError, type StateStore, type WatchEvent } from '@reactor/core';
+import { IdentityGuard } from '../../packages/state/src/identity.js';
+import type { Process } from './machine.js';
+import type { Oracles } from './oracles.js';
+import type { World } from './world.js';
+
+/**
+ * One daemon's connection to the store that all share. Requests and answers take time, are lost, and meet a store that is
+ * down or holds something else; a call without an answer fails after a while and nobody knows whether it happened.
+ */
+
+/** As long as a client of Redis waits in the end. */
+const PATIENCE_MS = 5_000;
+const REFUSED_MS = 20;
+
+export function openStoreLink(world: World, process: Process, oracles: Oracles): StateStore {
+  const { store, weather, chance, scheduler } = world;
+  const { machine } = process;
+  let guard: IdentityGuard | null = null;
+
+  const delay = (): number => chance.whole(1, weather.delayMs) * machine.slowness;
+  const lost = (): boolean => weather.lossRate > 0 && chance.happens(weather.lossRate);
+
+  const call = <T>(kind: string, apply: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const fail = (afterMs: number): void => {
+        world.cover('a call to the store fails');
+        process.after(afterMs, 'store silent', () => reject(new ReactorError('state_unavailable', 'the store does not answer')));
+      };
+      const answered = (settle: () => void): void => {
+        if (!machine.storeAnswers || lost()) {
+          world.cover('an answer of the store is lost');
+          return fail(PATIENCE_MS);
+        }
+        if (weather.delayMs > 10) process.after(delay(), 'answer', settle);
+        else process.now('answer', settle);
+      };
+      if (!machine.storeRequests || lost()) return fail(PATIENCE_MS);
+      scheduler.after(delay(), kind, () => {
+        if (weather.storeDown || !machine.powered) return fail(REFUSED_MS);
+        apply().then(
+          (value) => answered(() => resolve(value)),
+          (error) => answered(() => reject(error)),
+        );
+      });
+    });
+
+  /** Every script names the state it means and changes nothing in another one. */
+  const known = (): void => {
+    guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
+    try {
+      guard.observe(store);
+    } catch (error) {
+      world.cover('a foreign store is noticed');
+      throw error;
+    }
+    guard.advance(store.revision);
+  };
+
+  const lease = (held: Lease): Lease => ({
+    id: held.id,
+    keep: () =>
+      call('keep', async () => {
+        known();
+        return held.keep();
+      }),
+    release: () =>
+      call('release', async () => {
+        known();
+        return held.release();
+      }),
+  });
+
+  async function* watch(prefix: string, from: number, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const ending = process.ended;
+    const end = (): void => inner.abort();
+    const inner = new AbortController();
+    signal.addEventListener('abort', end, { once: true });
+    ending.signal.addEventListener('abort', end, { once: true });
+    for await (const event of store.watch(prefix, from, inner.signal)) {
+      const cut = weather.storeDown || !machine.storeAnswers || !machine.storeRequests;
+      // A connection that was cut tells nothing until it is made anew, and cannot know then what it missed.
+      await new Promise<void>((resolve) => process.after(cut ? PATIENCE_MS : delay(), 'change', resolve));
+      if (signal.aborted) return;
+      yield cut || store.clusterId !== guard?.known.clusterId ? { kind: 'resync' } : event;
+    }
+  }
+
+  const commit = (change: Commit) =>
+    call('commit', async () => {
+      known();
+      const before = store.view('');
+      const result = await store.commit(change);
+      oracles.committed(process, change, result, before);
+      return result;
+    });
+
+  return {
+    read: (prefix, seen) =>
+      call('read', async () => {
+        known();
+        const view = await store.read(prefix, seen);
+        return view;
+      }).then((view) => {
+        oracles.read(process, prefix, view);
+        return view;
+      }),
+    commit,
+    watch,
+    lease: (ttlMs) =>
+      call('lease', async () => {
+        known();
+        return lease(await store.lease(ttlMs));
+      }),
+    append: (log, entries) => call('append', async () => (known(), store.append(log, entries))),
+    tail: (log, since, limit) => call('tail', async () => (known(), store.tail(log, since, limit))),
+    publish: (values, ttlMs) =>
+      call('publish', async () => {
+        known();
+        oracles.published(process, values);
+        return store.publish(values, ttlMs);
+      }),
+    latest: (prefix) =>
+      call('latest', async () => {
+        known();
+        return store.latest(prefix);
+      }).then((values) => {
+        oracles.latest(process, prefix, values);
+        return values;
+      }),
+    close: async () => undefined,
+  };
+}
