@@ -1,10 +1,10 @@
 import { type Cluster, type DecisionReport, type EndpointRecord, readCluster, TOPICS } from '@reactor/core';
 import { configOf } from './daemon-process.js';
-import { FOREIGN } from './oracles.js';
+import { FOREIGN, type Oracles } from './oracles.js';
 import type { World } from './world.js';
 
 /** What is still missing between what is meant and what is; null when nothing is. Looked at after all faults have ended. */
-export async function unsettled(world: World): Promise<string | null> {
+export async function unsettled(world: World, oracles: Oracles): Promise<string | null> {
   const cluster = readCluster(world.store.view(''));
   const decisions = await world.store.latest(TOPICS.decisions);
   for (const machine of world.machines) {
@@ -17,7 +17,7 @@ export async function unsettled(world: World): Promise<string | null> {
     const lacking = endpointLacks(world, cluster, endpoint, decision ?? null);
     if (lacking !== null) return `${endpoint.name} (${endpoint.state}): ${lacking}`;
   }
-  return containersLack(world, cluster);
+  return containersLack(world, oracles, cluster);
 }
 
 function endpointLacks(world: World, cluster: Cluster, endpoint: EndpointRecord, decision: DecisionReport | null): string | null {
@@ -41,7 +41,7 @@ function endpointLacks(world: World, cluster: Cluster, endpoint: EndpointRecord,
 }
 
 /** Every record has its container and, unless its host was removed and came back, every container its record. */
-function containersLack(world: World, cluster: Cluster): string | null {
+function containersLack(world: World, oracles: Oracles, cluster: Cluster): string | null {
   for (const machine of world.machines) {
     const containers = machine.engine.containers().filter(({ hash }) => hash !== FOREIGN);
     for (const { value: record } of cluster.instances.values()) {
@@ -50,8 +50,8 @@ function containersLack(world: World, cluster: Cluster): string | null {
       if (!containers.some(({ instance, status }) => instance === record.id && status === 'running'))
         return `${record.id} has no running container`;
     }
-    const stray = containers.find(({ instance }) => !cluster.instances.has(instance));
-    if (stray !== undefined && !world.covered.has('API: a host is removed')) return `${stray.name} on ${machine.id} belongs to nobody`;
+    const stray = containers.find(({ instance }) => !cluster.instances.has(instance) && !oracles.isAbandoned(instance));
+    if (stray !== undefined) return `${stray.name} on ${machine.id} belongs to nobody`;
   }
   return null;
 }

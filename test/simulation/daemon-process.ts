@@ -58,7 +58,8 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
     version: 'simulated',
   };
   const agent = await patiently(process, () => startAgent(agentOptions));
-  parts.controller = startController({ ...common, intervalMs: INTERVAL_MS, resolve, newId: () => world.newId() });
+  const own = openStoreLink(world, process, oracles);
+  parts.controller = startController({ ...common, store: own, intervalMs: INTERVAL_MS, resolve, newId: () => world.newId() });
   const { controller } = parts;
   process.stop = async () => {
     await controller.stop();

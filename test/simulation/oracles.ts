@@ -5,7 +5,6 @@ import {
   type Container,
   type ContainerSpec,
   type DecisionReport,
-  type EndpointConfig,
   type EndpointRecord,
   type InstanceRecord,
   type Json,
@@ -26,10 +25,8 @@ import type { World } from './world.js';
  * thing: the rules, one after the other.
  */
 export interface Oracles {
-  committed(process: Process, change: Commit, result: CommitResult, before: StateView): void;
-  read(process: Process, prefix: string, view: StateView): void;
-  latest(process: Process, prefix: string, values: ReadonlyMap<string, Json>): void;
-  published(process: Process, values: Readonly<Record<string, Json>>): void;
+  committed(reader: Reader, change: Commit, result: CommitResult, before: StateView): void;
+  published(reader: Reader, values: Readonly<Record<string, Json>>): void;
   starting(process: Process, spec: ContainerSpec): void;
   started(machine: Machine, container: Container): void;
   removing(process: Process, containerId: string): void;
@@ -39,12 +36,21 @@ export interface Oracles {
   answered(container: Container): void;
   /** The store's contents were exchanged: another history begins. */
   storeExchanged(): void;
+  /** Whether the operator gave this instance up together with its host. */
+  isAbandoned(instance: string): boolean;
   /** When something was last done to a container, a load balancer or the records of instances. */
   readonly lastOperationMs: number;
 }
 
-/** Rounds look at reports and at the state at different moments; a report this old may or may not have been there. */
-const STALE_WINDOWS = 2;
+/** Whose calls they are, and what that one last read: what it does is to be judged by what it could know. */
+export interface Reader {
+  readonly process: Process;
+  view: StateView | null;
+  traffic: ReadonlyMap<string, Json> | null;
+}
+
+/** A report counts for so many windows; one that is a second older certainly does not. */
+const STALE_WINDOWS = 3;
 
 export function createOracles(world: World): Oracles {
   const leaders = new Map<string, string>();
@@ -53,8 +59,7 @@ export function createOracles(world: World): Oracles {
   const startedAs = new Map<string, string>();
   const handRemoved = new Set<string>();
   const proven = new Set<string>();
-  const views = new WeakMap<Process, StateView>();
-  const reports = new WeakMap<Process, ReadonlyMap<string, Json>>();
+  const abandoned = new Set<string>();
   let storeNumber = 0;
   let lastOperationMs = 0;
 
@@ -65,7 +70,8 @@ export function createOracles(world: World): Oracles {
 
   // ------------------------------------------------------------------------------------------------- commits of controllers
 
-  const committed = (process: Process, change: Commit, result: CommitResult, before: StateView): void => {
+  const committed = (reader: Reader, change: Commit, result: CommitResult, before: StateView): void => {
+    const { process } = reader;
     if (result.kind === 'conflict') {
       world.cover('a commit conflicts');
       return;
@@ -85,7 +91,7 @@ export function createOracles(world: World): Oracles {
       oneLeader(process, record, was);
       handsOff(id, record ?? former, was);
       if (record !== null) intents.set(id, record);
-      if (record?.phase === 'remove') removal(id, record, former, was);
+      if (record?.phase === 'remove') removal(id, record, former, reader, was);
       if (record === null && former !== null) forgetting(former, was);
     }
     for (const endpoint of new Set(writes.map(({ key }) => endpointOf(key, was, is)))) {
@@ -114,13 +120,13 @@ export function createOracles(world: World): Oracles {
     if (endpoint?.state === 'PAUSED') world.violate('nothing is done about a paused endpoint', `${id} of ${endpoint.name}`);
   };
 
-  /** A drained instance goes only when no load balancer that is part of the cluster sends it requests. */
-  const removal = (id: string, record: InstanceRecord, former: InstanceRecord | null, was: Cluster): void => {
+  /** A drained instance goes only when no load balancer that is known to be part of the cluster sends it requests. */
+  const removal = (id: string, record: InstanceRecord, former: InstanceRecord | null, reader: Reader, was: Cluster): void => {
     toRemove.add(id);
     const report = was.reports.get(id)?.value;
     if (former?.phase !== 'drain' || report?.state === 'exited' || report?.state === 'gone') return;
     for (const machine of world.machines) {
-      if (!was.hosts.has(machine.id)) continue;
+      if (!reader.view?.entries.has(`hosts/${machine.id}`)) continue;
       const routing = acceptingGenerations(machine).some(({ services }) =>
         services.some(({ backends }) => backends.some((backend) => backend.id === id)),
       );
@@ -133,7 +139,8 @@ export function createOracles(world: World): Oracles {
     const machine = world.machines.find(({ id }) => id === former.host);
     const wish = was.hostConfigs.get(former.host)?.value;
     const running = machine?.engine.containers().some((each) => each.instance === former.id && each.status === 'running');
-    if (running && machine?.powered && wish?.removed !== true)
+    if (wish?.removed) abandoned.add(former.id);
+    else if (running && machine?.powered)
       world.violate('a record is kept as long as its container', `${former.id} is forgotten while it runs on ${former.host}`);
   };
 
@@ -141,8 +148,8 @@ export function createOracles(world: World): Oracles {
     const endpoint = is.endpoints.get(name)?.value;
     const config = endpoint === undefined ? null : configOf(endpoint);
     if (endpoint === undefined || config === null) return;
-    const before = seats(name, endpoint, was, config, world.wallMs);
-    const after = seats(name, endpoint, is, config, world.wallMs);
+    const before = seats(name, endpoint, was);
+    const after = seats(name, endpoint, is);
     if (after > before && after > config.scaling.maxInstances)
       world.violate('never more than max_instances', `${name} has ${after} seats, at most ${config.scaling.maxInstances}`);
     const running = meant(name, endpoint, is);
@@ -157,7 +164,9 @@ export function createOracles(world: World): Oracles {
     const config = endpoint === undefined ? null : configOf(endpoint);
     if (endpoint?.state !== 'RUNNING' || config === null) return;
     const ready = (cluster: Cluster): number =>
-      meant(name, endpoint, cluster).filter(({ id }) => was.reports.get(id)?.value.state === 'ready').length;
+      meant(name, endpoint, cluster).filter(
+        ({ id, host }) => was.hosts.has(host) && was.reports.get(id)?.value.state === 'ready',
+      ).length;
     const floor = Math.min(config.scaling.minInstances, endpoint.hold?.count ?? Number.POSITIVE_INFINITY);
     const [before, after] = [ready(was), ready(is)];
     if (after < before && after < Math.min(floor, before))
@@ -166,14 +175,14 @@ export function createOracles(world: World): Oracles {
 
   // ------------------------------------------------------------------------------------------------------------- decisions
 
-  const decided = (process: Process, name: string, { record }: DecisionReport): void => {
+  const decided = (reader: Reader, name: string, { record }: DecisionReport): void => {
     const { target, instances, scaling, state } = record;
     if (!Number.isSafeInteger(target) || target < 0) world.violate('a target is a count', `${name}: ${target}`);
     if (state !== 'RUNNING' || record.kinds.includes('hold_by_operator')) return;
     if (target > scaling.maxInstances) world.violate('a target is at most max_instances', `${name}: ${record.sentence}`);
     if (target < Math.min(scaling.minInstances, scaling.maxInstances))
       world.violate('a target is at least min_instances', `${name}: ${record.sentence}`);
-    const missing = missingReports(process, scaling.windowMs);
+    const missing = missingReports(reader, scaling.windowMs);
     if (missing !== null && scaling.rules.length > 0) {
       world.cover('a decision without all metrics');
       if (target < Math.min(instances, scaling.maxInstances))
@@ -182,25 +191,23 @@ export function createOracles(world: World): Oracles {
   };
 
   /** A host that is part of the cluster, has a load balancer, and of which the daemon knows no recent traffic. */
-  const missingReports = (process: Process, windowMs: number): string | null => {
-    const view = views.get(process);
-    const known = reports.get(process);
-    if (view === undefined || known === undefined) return null;
+  const missingReports = ({ process, view, traffic }: Reader, windowMs: number): string | null => {
+    if (view === null || traffic === null) return null;
     const nowMs = process.clock.now();
     for (const key of view.entries.keys()) {
       if (!key.startsWith('balancers/')) continue;
       const host = key.slice('balancers/'.length);
       if (!view.entries.has(`hosts/${host}`)) continue;
-      const report = known.get(TOPICS.trafficOf(host)) as unknown as TrafficReport | undefined;
+      const report = traffic.get(TOPICS.trafficOf(host)) as unknown as TrafficReport | undefined;
       if (report === undefined || report.atMs < nowMs - STALE_WINDOWS * windowMs - 1_000) return host;
     }
     return null;
   };
 
-  const published = (process: Process, values: Readonly<Record<string, Json>>): void => {
+  const published = (reader: Reader, values: Readonly<Record<string, Json>>): void => {
     for (const [topic, value] of Object.entries(values)) {
       if (topic.startsWith(TOPICS.decisions))
-        decided(process, topic.slice(TOPICS.decisions.length), value as unknown as DecisionReport);
+        decided(reader, topic.slice(TOPICS.decisions.length), value as unknown as DecisionReport);
     }
   };
 
@@ -286,8 +293,6 @@ export function createOracles(world: World): Oracles {
 
   return {
     committed,
-    read: (process, prefix, view) => void (prefix === '' && views.set(process, view)),
-    latest: (process, prefix, values) => void (prefix === TOPICS.traffic && reports.set(process, values)),
     published,
     starting,
     started,
@@ -297,6 +302,7 @@ export function createOracles(world: World): Oracles {
     routed,
     answered: (container) =>
       void proven.add(`${container.instance} ${container.address?.host}:${container.address?.port}`),
+    isAbandoned: (instance) => abandoned.has(instance),
     storeExchanged: () => {
       storeNumber += 1;
     },
@@ -329,7 +335,7 @@ const meant = (name: string, endpoint: EndpointRecord, cluster: Cluster): readon
     .filter((record) => record.phase === 'run' && record.endpointUid === endpoint.uid);
 
 /** Counted as the operator is promised: a successor shares the seat of the one it replaces. */
-function seats(name: string, endpoint: EndpointRecord, cluster: Cluster, _config: EndpointConfig, _nowMs: number): number {
+function seats(name: string, endpoint: EndpointRecord, cluster: Cluster): number {
   const running = meant(name, endpoint, cluster);
   const ids = new Set(running.map(({ id }) => id));
   return running.filter(({ replaces }) => replaces === null || !ids.has(replaces)).length;

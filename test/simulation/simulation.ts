@@ -72,7 +72,7 @@ export async function simulate({ seed, faultyMs }: SimulationOptions): Promise<O
     virtualMs: world.nowMs,
     settledAfterMs: rest.settledAtMs === null ? null : rest.settledAtMs - faultyMs,
     covered: [...world.covered],
-    journal: [...world.journal, ...(globalThis.process.env["CALLS"] ? world.machines.flatMap((m) => [...m.engine.calls.filter((c) => c.subject.includes(globalThis.process.env["CALLS"]!)).map((c) => m.id + " " + c.method + " " + c.subject), JSON.stringify(world.store.view("").entries.get("reports/" + m.id + "/" + globalThis.process.env["CALLS"]))]) : [])],
+    journal: world.journal,
   };
 }
 
@@ -143,7 +143,7 @@ function mend(world: World, operator: Operator, loads: readonly Load[]): void {
 function watchRest(world: World, oracles: ReturnType<typeof createOracles>, rest: { settledAtMs: number | null; over: boolean }): void {
   const healedMs = world.nowMs;
   const look = async (): Promise<void> => {
-    const lacking = await unsettled(world);
+    const lacking = await unsettled(world, oracles);
     const quietMs = world.nowMs - Math.max(oracles.lastOperationMs, healedMs);
     if (lacking !== null || quietMs < LOOK_MS) rest.settledAtMs = null;
     else rest.settledAtMs ??= world.nowMs;

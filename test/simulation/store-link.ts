@@ -1,7 +1,7 @@
-import { type Commit, type Lease, ReactorError, type StateStore, type WatchEvent } from '@reactor/core';
+import { type Commit, type Lease, ReactorError, type StateStore, TOPICS, type WatchEvent } from '@reactor/core';
 import { IdentityGuard } from '../../packages/state/src/identity.js';
 import type { Process } from './machine.js';
-import type { Oracles } from './oracles.js';
+import type { Oracles, Reader } from './oracles.js';
 import type { World } from './world.js';
 
 /**
@@ -16,6 +16,7 @@ const REFUSED_MS = 20;
 export function openStoreLink(world: World, process: Process, oracles: Oracles): StateStore {
   const { store, weather, chance, scheduler } = world;
   const { machine } = process;
+  const reader: Reader = { process, view: null, traffic: null };
   let guard: IdentityGuard | null = null;
 
   const delay = (): number => chance.whole(1, weather.delayMs) * machine.slowness;
@@ -91,7 +92,7 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
       known();
       const before = store.view('');
       const result = await store.commit(change);
-      oracles.committed(process, change, result, before);
+      oracles.committed(reader, change, result, before);
       return result;
     });
 
@@ -99,10 +100,9 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
     read: (prefix, seen) =>
       call('read', async () => {
         known();
-        const view = await store.read(prefix, seen);
-        return view;
+        return store.read(prefix, seen);
       }).then((view) => {
-        oracles.read(process, prefix, view);
+        if (prefix === '') reader.view = view;
         return view;
       }),
     commit,
@@ -117,7 +117,7 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
     publish: (values, ttlMs) =>
       call('publish', async () => {
         known();
-        oracles.published(process, values);
+        oracles.published(reader, values);
         return store.publish(values, ttlMs);
       }),
     latest: (prefix) =>
@@ -125,7 +125,7 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
         known();
         return store.latest(prefix);
       }).then((values) => {
-        oracles.latest(process, prefix, values);
+        if (prefix === TOPICS.traffic) reader.traffic = values;
         return values;
       }),
     close: async () => undefined,

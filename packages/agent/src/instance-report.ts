@@ -51,9 +51,10 @@ function withoutContainer({ record, known, task, startFailure, health }: Evidenc
     wasReady: health.wasReady || (known?.wasReady ?? false),
     readyAtMs: health.readyAtMs ?? known?.readyAtMs ?? null,
   };
+  // Whatever is meant by now: what is being started will be there in a moment, and must not be forgotten before.
+  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);
   if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);
   if (startFailure !== null) return report(record, 'exited', { ...UNREADY, error: startFailure }, nothing);
-  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);
   const had = known !== null && known.containerId !== null;
   if (had || known?.state === 'gone')
     return report(record, 'gone', { ...before, error: 'its container was removed by somebody else' }, nothing);

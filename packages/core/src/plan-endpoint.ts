@@ -125,12 +125,14 @@ function replaceFailed(draft: Draft): void {
   for (const view of running) {
     if (draft.written.has(view.record.id)) continue;
     const failure = failureOf(view, draft);
-    if (failure === null || (view.status === 'unknown' && succeeded.has(view.record.id))) continue;
+    const handedOver = succeeded.has(view.record.id);
+    if (failure === null || (view.status === 'unknown' && handedOver)) continue;
     // The successor of a failed successor takes the seat that one was meant for.
     const { replaces } = view.record;
     const seat = replaces !== null && ids.has(replaces) && !draft.written.has(replaces) ? replaces : view.record.id;
-    const replaced = start(draft, seat, `in place of ${view.record.id}: ${failure}`);
-    if (!replaced) continue;
+    // A second successor would have a seat of its own as soon as the first has taken over, above every bound.
+    if (!handedOver && !start(draft, seat, `in place of ${view.record.id}: ${failure}`)) continue;
+    succeeded.add(seat);
     if (view.status === 'unknown' && seat === view.record.id) continue;
     if (isFailedStart(view, draft.nowMs)) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
     if (view.status === 'unhealthy') drain(draft, view, true, failure);
@@ -183,9 +185,11 @@ function rollOver(draft: Draft): void {
     if (successor.status !== 'ready') continue;
     drain(draft, byId.get(successor.record.replaces!)!, false, `${successor.record.id} has taken over`);
   }
-  const superseded = new Set(successors.map((view) => view.record.replaces));
+  // Some may have been begun in this very round, in place of successors that failed.
+  const begun = [...draft.written.values()].flatMap(({ record }) => (record?.replaces && byId.has(record.replaces) ? [record] : []));
+  const superseded = new Set([...successors.map((view) => view.record), ...begun].map((record) => record.replaces));
   const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
-  const moving = successors.filter((view) => view.status !== 'ready').length;
+  const moving = successors.filter((view) => view.status !== 'ready').length + begun.length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
   for (const view of retirementOrder(stale, draft.isCurrent).slice(0, Math.max(0, room))) {
     const old = view.record.hash !== draft.resolved.hash;
