@@ -152,7 +152,9 @@ async function seeds(program) {
     }
     if (done % 100 === 0 || done === count) {
       const speed = Math.round(virtualMs / (Date.now() - began));
-      console.log(`simulate: ${done} seeds, ${failed} failed, ${events} events, ${Math.round((Date.now() - began) / 1000)} s, ${speed} x real time`);
+      console.log(
+        `simulate: ${done} seeds, ${failed} failed, ${events} events, ${Math.round((Date.now() - began) / 1000)} s, ${speed} x real time`,
+      );
     }
   };
   await runSeeds(program, first, first + count, note);
@@ -202,5 +204,6 @@ if (chosen === undefined) {
 let problems = 0;
 if (!values.mutants || values.seeds !== undefined) problems += await seeds(await bundle(chosen));
 if (values.mutants) problems += await mutants();
-if (values.report !== undefined) writeFileSync(values.report, JSON.stringify({ passed: problems === 0 ? 1 : 0, failed: problems }));
+if (values.report !== undefined)
+  writeFileSync(values.report, JSON.stringify({ passed: problems === 0 ? 1 : 0, failed: problems }));
 process.exitCode = problems === 0 ? 0 : 1;

@@ -31,10 +31,16 @@ function endpointLacks(world: World, cluster: Cluster, endpoint: EndpointRecord,
   const unready = records.find(({ id }) => cluster.reports.get(id)?.value.state !== 'ready');
   if (unready !== undefined) return `${unready.id} is ${cluster.reports.get(unready.id)?.value.state ?? 'not reported'}`;
   if (records.length !== decision.record.target) return `${records.length} instances, ${decision.record.sentence}`;
-  const ids = records.map(({ id }) => id).sort().join(' ');
+  const ids = records
+    .map(({ id }) => id)
+    .sort()
+    .join(' ');
   for (const machine of world.machines) {
     const service = machine.balancer.running?.services.find((each) => each.endpoint === endpoint.name);
-    const served = (service?.backends ?? []).map(({ id }) => id).sort().join(' ');
+    const served = (service?.backends ?? [])
+      .map(({ id }) => id)
+      .sort()
+      .join(' ');
     if (served !== ids) return `${machine.id} serves [${served}], meant are [${ids}]`;
   }
   return null;

@@ -32,7 +32,10 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
   const engine = openEngineLink(world, process, oracles);
   const log = (level: string, message: string): void => {
     // A reason that is no operational error comes with its stack, or is one of those that JavaScript itself words.
-    if (level === 'error' && /\n? {4}at |is not a function|Cannot read|undefined|is no count|every key at most once/.test(message))
+    if (
+      level === 'error' &&
+      /\n? {4}at |is not a function|Cannot read|undefined|is no count|every key at most once/.test(message)
+    )
       world.violate('no loop meets a bug', `${process.name}: ${message}`);
   };
   const parts: { controller: ReturnType<typeof startController> | null } = { controller: null };

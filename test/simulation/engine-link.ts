@@ -41,7 +41,12 @@ export function openEngineLink(world: World, process: Process, oracles: Oracles)
 
   const start = async (spec: ContainerSpec) => {
     oracles.starting(process, spec);
-    const before = new Set(engine.containers().filter(({ status }) => status === 'running').map(({ id }) => id));
+    const before = new Set(
+      engine
+        .containers()
+        .filter(({ status }) => status === 'running')
+        .map(({ id }) => id),
+    );
     const container = await engine.start(spec);
     if (!before.has(container.id)) {
       const broken = spec.container.image.startsWith('bad');

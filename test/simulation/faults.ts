@@ -35,7 +35,10 @@ const SECOND = 1_000;
 export function createFaults(context: FaultContext): Faults {
   const { world } = context;
   const chance = world.chance.fork();
-  const enabled = KINDS.filter(() => chance.happens(0.35)).map((kind) => ({ kind, everyMs: kind.everyMs * (0.25 + 0.75 * chance.next()) }));
+  const enabled = KINDS.filter(() => chance.happens(0.35)).map((kind) => ({
+    kind,
+    everyMs: kind.everyMs * (0.25 + 0.75 * chance.next()),
+  }));
   let over = false;
 
   const next = (kind: Kind, everyMs: number): void => {
@@ -102,7 +105,11 @@ function last({ world }: FaultContext, chance: Chance, fromMs: number, toMs: num
   world.scheduler.after(chance.whole(fromMs, toMs), 'end of a fault', end);
 }
 
-function daemonFault(name: string, everyMs: number, act: (machine: Machine, context: FaultContext, chance: Chance) => void): Kind {
+function daemonFault(
+  name: string,
+  everyMs: number,
+  act: (machine: Machine, context: FaultContext, chance: Chance) => void,
+): Kind {
   return {
     name,
     everyMs,

@@ -1,6 +1,6 @@
 import type { Clock } from '@reactor/core';
 import { createFakeEngine, type FakeEngine } from '../../packages/testkit/src/fake-engine.js';
-import { createBalancerState, type BalancerState } from './balancer.js';
+import { type BalancerState, createBalancerState } from './balancer.js';
 import type { Scheduled } from './scheduler.js';
 import type { World } from './world.js';
 

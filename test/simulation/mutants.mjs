@@ -67,7 +67,8 @@ export const MUTANTS = [
     name: 'another-name-at-every-start',
     file: agent('launch'),
     find: '          name: containerName(record),',
-    replace: '          name: `${containerName(record)}-${options.portsInUse().size}-${Math.floor(Number(process.hrtime.bigint() % 1000n))}`,',
+    replace:
+      '          name: `${containerName(record)}-${options.portsInUse().size}-${Math.floor(Number(process.hrtime.bigint() % 1000n))}`,',
   },
   {
     name: 'reuse-a-port-at-once',
@@ -176,7 +177,8 @@ export const MUTANTS = [
     name: 'successor-above-max',
     file: core('plan-endpoint'),
     find: '  return own.filter((view) => meantToRun(view) && !superseded.has(view.record.id)).length;',
-    replace: "  return own.filter((view) => meantToRun(view) && view.status === 'ready' && !superseded.has(view.record.id)).length;",
+    replace:
+      "  return own.filter((view) => meantToRun(view) && view.status === 'ready' && !superseded.has(view.record.id)).length;",
   },
   {
     name: 'missing-is-zero',

@@ -37,7 +37,8 @@ export function createOperator(world: World, oracles: Oracles): Operator {
       );
       return true;
     } catch (error) {
-      if (!(error instanceof ReactorError)) world.violate('no handler meets a bug', error instanceof Error ? `${error.stack}` : String(error));
+      if (!(error instanceof ReactorError))
+        world.violate('no handler meets a bug', error instanceof Error ? `${error.stack}` : String(error));
       else world.cover(`the API refuses: ${error.code}`);
       return false;
     }

@@ -131,7 +131,10 @@ export function createOracles(world: World): Oracles {
         services.some(({ backends }) => backends.some((backend) => backend.id === id)),
       );
       if (routing)
-        world.violate('a drained instance gets no requests before it goes', `${machine.id} still sends to ${id} of ${record.endpoint}`);
+        world.violate(
+          'a drained instance gets no requests before it goes',
+          `${machine.id} still sends to ${id} of ${record.endpoint}`,
+        );
     }
   };
 
@@ -164,13 +167,15 @@ export function createOracles(world: World): Oracles {
     const config = endpoint === undefined ? null : configOf(endpoint);
     if (endpoint?.state !== 'RUNNING' || config === null) return;
     const ready = (cluster: Cluster): number =>
-      meant(name, endpoint, cluster).filter(
-        ({ id, host }) => was.hosts.has(host) && was.reports.get(id)?.value.state === 'ready',
-      ).length;
+      meant(name, endpoint, cluster).filter(({ id, host }) => was.hosts.has(host) && was.reports.get(id)?.value.state === 'ready')
+        .length;
     const floor = Math.min(config.scaling.minInstances, endpoint.hold?.count ?? Number.POSITIVE_INFINITY);
     const [before, after] = [ready(was), ready(is)];
     if (after < before && after < Math.min(floor, before))
-      world.violate('ready instances of a running endpoint stay', `${name} went from ${before} ready to ${after}, at least ${floor}`);
+      world.violate(
+        'ready instances of a running endpoint stay',
+        `${name} went from ${before} ready to ${after}, at least ${floor}`,
+      );
   };
 
   // ------------------------------------------------------------------------------------------------------------- decisions
@@ -186,7 +191,10 @@ export function createOracles(world: World): Oracles {
     if (missing !== null && scaling.rules.length > 0) {
       world.cover('a decision without all metrics');
       if (target < Math.min(instances, scaling.maxInstances))
-        world.violate('missing metrics never lower the target', `${name}: ${target} of ${instances} without ${missing}: ${record.sentence}`);
+        world.violate(
+          'missing metrics never lower the target',
+          `${name}: ${target} of ${instances} without ${missing}: ${record.sentence}`,
+        );
     }
   };
 
@@ -241,13 +249,15 @@ export function createOracles(world: World): Oracles {
       .containers()
       .filter(({ status, instance, hash }) => status === 'running' && hash !== FOREIGN && records.has(`instances/${instance}`))
       .reduce((sum, container) => sum + container.slots, 0);
-    if (used > machine.slots) world.violate('a host gives out its slots once', `${machine.id} has ${used} of ${machine.slots} in use`);
+    if (used > machine.slots)
+      world.violate('a host gives out its slots once', `${machine.id} has ${used} of ${machine.slots} in use`);
   };
 
   const removing = (process: Process, id: string): void => {
     const container = process.machine.engine.containers().find((each) => each.id === id);
     if (container === undefined) return;
-    if (container.hash === FOREIGN) world.violate('foreign containers are left alone', `${process.name} removes ${container.name}`);
+    if (container.hash === FOREIGN)
+      world.violate('foreign containers are left alone', `${process.name} removes ${container.name}`);
     else if (!toRemove.has(container.instance))
       world.violate('absence is never deletion', `${process.name} removes ${container.name}, and no record ever said so`);
   };
@@ -262,7 +272,10 @@ export function createOracles(world: World): Oracles {
     for (const { endpoint, backends } of generation.services) {
       for (const { id, host, port } of backends) {
         if (!proven.has(`${id} ${host}:${port}`))
-          world.violate('a backend serves once it was ready', `${machine.id} sends requests for ${endpoint} to ${id} at ${host}:${port}`);
+          world.violate(
+            'a backend serves once it was ready',
+            `${machine.id} sends requests for ${endpoint} to ${id} at ${host}:${port}`,
+          );
       }
     }
     addresses(machine, 'a load balancer changed');
@@ -273,7 +286,8 @@ export function createOracles(world: World): Oracles {
     const owners = new Map<string, Container>();
     for (const machine of world.machines) {
       if (!machine.powered) continue;
-      for (const each of machine.engine.containers()) if (each.address) owners.set(`${each.address.host}:${each.address.port}`, each);
+      for (const each of machine.engine.containers())
+        if (each.address) owners.set(`${each.address.host}:${each.address.port}`, each);
     }
     for (const machine of world.machines) {
       for (const { services } of acceptingGenerations(machine)) {
@@ -300,8 +314,7 @@ export function createOracles(world: World): Oracles {
     removed,
     vanished: (id) => void handRemoved.add(id),
     routed,
-    answered: (container) =>
-      void proven.add(`${container.instance} ${container.address?.host}:${container.address?.port}`),
+    answered: (container) => void proven.add(`${container.instance} ${container.address?.host}:${container.address?.port}`),
     isAbandoned: (instance) => abandoned.has(instance),
     storeExchanged: () => {
       storeNumber += 1;
@@ -321,7 +334,9 @@ const wordsOf = ({ endpoint, backends }: Generation['services'][number]): string
 function told(record: InstanceRecord | null, former: InstanceRecord | null): string {
   if (record === null) return '';
   const replaces = record.replaces === null ? '' : ` in place of ${record.replaces}`;
-  return former === null ? ` (${record.endpoint} on ${record.host}${replaces}, epoch ${record.epoch})` : ` (epoch ${record.epoch})`;
+  return former === null
+    ? ` (${record.endpoint} on ${record.host}${replaces}, epoch ${record.epoch})`
+    : ` (epoch ${record.epoch})`;
 }
 
 function endpointOf(key: string, was: Cluster, is: Cluster): string | null {

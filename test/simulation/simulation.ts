@@ -47,7 +47,9 @@ export async function simulate({ seed, faultyMs }: SimulationOptions): Promise<O
     world.machines.push(new Machine(world, `h${number}`, `10.0.0.${number}`, SLOTS));
   await placeDecoys(world);
   const operator = createOperator(world, oracles);
-  const loads: Load[] = ['ape', 'bee', 'cat'].slice(0, chance.whole(2, 3)).map((name) => ({ name, rate: newRate(chance), rest: 0 }));
+  const loads: Load[] = ['ape', 'bee', 'cat']
+    .slice(0, chance.whole(2, 3))
+    .map((name) => ({ name, rate: newRate(chance), rest: 0 }));
   const faults = createFaults({ world, oracles, operator, loads });
 
   for (const machine of world.machines)
@@ -140,7 +142,11 @@ function mend(world: World, operator: Operator, loads: readonly Load[]): void {
   }
 }
 
-function watchRest(world: World, oracles: ReturnType<typeof createOracles>, rest: { settledAtMs: number | null; over: boolean }): void {
+function watchRest(
+  world: World,
+  oracles: ReturnType<typeof createOracles>,
+  rest: { settledAtMs: number | null; over: boolean },
+): void {
   const healedMs = world.nowMs;
   const look = async (): Promise<void> => {
     const lacking = await unsettled(world, oracles);
@@ -152,7 +158,10 @@ function watchRest(world: World, oracles: ReturnType<typeof createOracles>, rest
       return;
     }
     if (world.nowMs - healedMs > SETTLE_WITHIN_MS)
-      world.violate('faults end and the cluster comes to rest', lacking ?? `it is as meant, but the last operation was ${quietMs} ms ago`);
+      world.violate(
+        'faults end and the cluster comes to rest',
+        lacking ?? `it is as meant, but the last operation was ${quietMs} ms ago`,
+      );
     world.scheduler.after(LOOK_MS, 'look', () => void look());
   };
   void look();

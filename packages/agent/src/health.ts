@@ -85,7 +85,10 @@ async function untilReady(watch: HealthWatch, target: Target, tell: (problem: st
 }
 
 /** One check: null when any of `FALL` tries in a row passes; otherwise, in plain words, why the last one failed. */
-export async function check(watch: Pick<HealthWatch, 'check' | 'clock' | 'probe' | 'signal'>, target: Target): Promise<string | null> {
+export async function check(
+  watch: Pick<HealthWatch, 'check' | 'clock' | 'probe' | 'signal'>,
+  target: Target,
+): Promise<string | null> {
   let problem: string | null = null;
   for (let attempt = 1; attempt <= FALL && !watch.signal.aborted; attempt += 1) {
     problem = await (watch.probe ?? probe)(target, watch.check.path, watch.check.timeoutMs);

@@ -70,7 +70,11 @@ test.each<[string, Partial<Evidence>, Partial<InstanceReport>]>([
     { record: { ...record, phase: 'remove' }, container, known },
     { state: 'ready' },
   ],
-  ['it is to be removed while its container is being created', { record: { ...record, phase: 'remove' }, task: 'starting' }, { state: 'starting' }],
+  [
+    'it is to be removed while its container is being created',
+    { record: { ...record, phase: 'remove' }, task: 'starting' },
+    { state: 'starting' },
+  ],
   [
     'its container was created, and starting it was given up',
     { container: { ...container, status: 'created', startedAtMs: null, address: null }, startFailure: 'no answer' },

@@ -181,12 +181,23 @@ function rollOver(draft: Draft): void {
   const running = draft.own.filter((view) => meantToRun(view) && !draft.written.has(view.record.id));
   const byId = new Map(running.map((view) => [view.record.id, view]));
   const successors = running.filter((view) => view.record.replaces !== null && byId.has(view.record.replaces));
+  let ready = running.filter((view) => view.status === 'ready').length;
+  const least = Math.min(draft.target, draft.resolved.config.scaling.minInstances);
   for (const successor of successors) {
     if (successor.status !== 'ready') continue;
-    drain(draft, byId.get(successor.record.replaces!)!, false, `${successor.record.id} has taken over`);
+    const old = byId.get(successor.record.replaces!)!;
+    // While another seat is empty, by a host that was lost meanwhile, the old one stays on beside its successor.
+    if (old.status === 'ready' && ready <= least) {
+      draft.steps.push({ kind: 'wait', instance: old.record.id, on: `more than ${least} ready instances` });
+      continue;
+    }
+    if (old.status === 'ready') ready -= 1;
+    drain(draft, old, false, `${successor.record.id} has taken over`);
   }
   // Some may have been begun in this very round, in place of successors that failed.
-  const begun = [...draft.written.values()].flatMap(({ record }) => (record?.replaces && byId.has(record.replaces) ? [record] : []));
+  const begun = [...draft.written.values()].flatMap(({ record }) =>
+    record?.replaces && byId.has(record.replaces) ? [record] : [],
+  );
   const superseded = new Set([...successors.map((view) => view.record), ...begun].map((record) => record.replaces));
   const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
   const moving = successors.filter((view) => view.status !== 'ready').length + begun.length;
