@@ -75,6 +75,7 @@ function weatherOf(chance: Chance): Partial<Weather> {
     ...(chance.happens(0.4) ? { delayMs: chance.pick([40, 200, 800]) } : {}),
     ...(chance.happens(0.5) ? { ambiguityRate: chance.pick([0.05, 0.2]) } : {}),
     ...(chance.happens(0.5) ? { eventLossRate: chance.pick([0.1, 0.5]) } : {}),
+    ...(chance.happens(0.3) ? { stallRate: chance.pick([0.0005, 0.003]) } : {}),
     ...(chance.happens(0.4) ? { refusalRate: chance.pick([0.02, 0.2]) } : {}),
   };
 }

@@ -67,8 +67,7 @@ export const MUTANTS = [
     name: 'another-name-at-every-start',
     file: agent('launch'),
     find: '          name: containerName(record),',
-    replace:
-      '          name: `${containerName(record)}-${options.portsInUse().size}-${Math.floor(Number(process.hrtime.bigint() % 1000n))}`,',
+    replace: "          name: [containerName(record), attempt, ports.take(options.portsInUse())].join('-'),",
   },
   {
     name: 'reuse-a-port-at-once',

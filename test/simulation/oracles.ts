@@ -97,7 +97,7 @@ export function createOracles(world: World): Oracles {
     for (const endpoint of new Set(writes.map(({ key }) => endpointOf(key, was, is)))) {
       if (endpoint === null) continue;
       noMoreThanAllowed(endpoint, was, is);
-      readyOnesStay(endpoint, was, is);
+      readyOnesStay(endpoint, reader, was, is);
     }
   };
 
@@ -162,13 +162,16 @@ export function createOracles(world: World): Oracles {
     if (twice) world.violate('one successor takes a seat', `${twice[0]} of ${name} has ${twice[1]}`);
   };
 
-  const readyOnesStay = (name: string, was: Cluster, is: Cluster): void => {
+  const readyOnesStay = (name: string, reader: Reader, was: Cluster, is: Cluster): void => {
     const endpoint = was.endpoints.get(name)?.value;
     const config = endpoint === undefined ? null : configOf(endpoint);
-    if (endpoint?.state !== 'RUNNING' || config === null) return;
+    if (endpoint?.state !== 'RUNNING' || config === null || reader.view === null) return;
+    // An instance that ended since cannot have been counted on, nor its end be known.
+    const known = readCluster(reader.view);
     const ready = (cluster: Cluster): number =>
-      meant(name, endpoint, cluster).filter(({ id, host }) => was.hosts.has(host) && was.reports.get(id)?.value.state === 'ready')
-        .length;
+      meant(name, endpoint, cluster).filter(
+        ({ id, host }) => known.hosts.has(host) && known.reports.get(id)?.value.state === 'ready',
+      ).length;
     const floor = Math.min(config.scaling.minInstances, endpoint.hold?.count ?? Number.POSITIVE_INFINITY);
     const [before, after] = [ready(was), ready(is)];
     if (after < before && after < Math.min(floor, before))

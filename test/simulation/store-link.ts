@@ -12,6 +12,10 @@ import type { World } from './world.js';
 /** As long as a client of Redis waits in the end. */
 const PATIENCE_MS = 5_000;
 const REFUSED_MS = 20;
+/** As long as the controller's. */
+const LEASE_MS = 15_000;
+/** On a fast network an answer comes in the same step as the request. */
+const AT_ONCE_MS = 10;
 
 export function openStoreLink(world: World, process: Process, oracles: Oracles): StateStore {
   const { store, weather, chance, scheduler } = world;
@@ -22,6 +26,19 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
   const delay = (): number => chance.whole(1, weather.delayMs) * machine.slowness;
   const lost = (): boolean => weather.lossRate > 0 && chance.happens(weather.lossRate);
 
+  /** Every script names the state it means and changes nothing in another one. */
+  const guarded = async <T>(apply: () => Promise<T>): Promise<T> => {
+    guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
+    try {
+      guard.observe(store);
+    } catch (error) {
+      world.cover('a foreign store is noticed');
+      throw error;
+    }
+    guard.advance(store.revision);
+    return apply();
+  };
+
   const call = <T>(kind: string, apply: () => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       const fail = (afterMs: number): void => {
@@ -31,45 +48,32 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
       const answered = (settle: () => void): void => {
         if (!machine.storeAnswers || lost()) {
           world.cover('an answer of the store is lost');
-          return fail(PATIENCE_MS);
-        }
-        if (weather.delayMs > 10) process.after(delay(), 'answer', settle);
+          fail(PATIENCE_MS);
+        } else if (weather.delayMs > AT_ONCE_MS) process.after(delay(), 'answer', settle);
         else process.now('answer', settle);
       };
       if (!machine.storeRequests || lost()) return fail(PATIENCE_MS);
       scheduler.after(delay(), kind, () => {
         if (weather.storeDown || !machine.powered) return fail(REFUSED_MS);
-        apply().then(
+        guarded(apply).then(
           (value) => answered(() => resolve(value)),
           (error) => answered(() => reject(error)),
         );
       });
     });
 
-  /** Every script names the state it means and changes nothing in another one. */
-  const known = (): void => {
-    guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
-    try {
-      guard.observe(store);
-    } catch (error) {
-      world.cover('a foreign store is noticed');
-      throw error;
-    }
-    guard.advance(store.revision);
+  const stall = (): Promise<void> => {
+    const forMs = chance.whole(LEASE_MS, 2 * LEASE_MS);
+    world.write(process.name, `stands still for ${forMs} ms with what it has read`);
+    world.cover('a daemon stands still between reading and acting');
+    machine.pausedUntilMs = world.nowMs + forMs;
+    return new Promise((resolve) => process.now('stalled', resolve));
   };
 
   const lease = (held: Lease): Lease => ({
     id: held.id,
-    keep: () =>
-      call('keep', async () => {
-        known();
-        return held.keep();
-      }),
-    release: () =>
-      call('release', async () => {
-        known();
-        return held.release();
-      }),
+    keep: () => call('keep', () => held.keep()),
+    release: () => call('release', () => held.release()),
   });
 
   async function* watch(prefix: string, from: number, signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -87,47 +91,36 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
     }
   }
 
-  const commit = (change: Commit) =>
-    call('commit', async () => {
-      known();
-      const before = store.view('');
-      const result = await store.commit(change);
-      oracles.committed(reader, change, result, before);
-      return result;
-    });
+  const commit = async (change: Commit) => {
+    const before = store.view('');
+    const result = await store.commit(change);
+    oracles.committed(reader, change, result, before);
+    return result;
+  };
 
   return {
-    read: (prefix, seen) =>
-      call('read', async () => {
-        known();
-        return store.read(prefix, seen);
-      }).then((view) => {
-        if (prefix === '') reader.view = view;
-        return view;
-      }),
-    commit,
+    async read(prefix, seen) {
+      const view = await call('read', () => store.read(prefix, seen));
+      if (prefix !== '') return view;
+      reader.view = view;
+      if (weather.stallRate > 0 && chance.happens(weather.stallRate)) await stall();
+      return view;
+    },
+    commit: (change) => call('commit', () => commit(change)),
     watch,
-    lease: (ttlMs) =>
-      call('lease', async () => {
-        known();
-        return lease(await store.lease(ttlMs));
-      }),
-    append: (log, entries) => call('append', async () => (known(), store.append(log, entries))),
-    tail: (log, since, limit) => call('tail', async () => (known(), store.tail(log, since, limit))),
+    lease: async (ttlMs) => lease(await call('lease', () => store.lease(ttlMs))),
+    append: (log, entries) => call('append', () => store.append(log, entries)),
+    tail: (log, since, limit) => call('tail', () => store.tail(log, since, limit)),
     publish: (values, ttlMs) =>
-      call('publish', async () => {
-        known();
+      call('publish', () => {
         oracles.published(reader, values);
         return store.publish(values, ttlMs);
       }),
-    latest: (prefix) =>
-      call('latest', async () => {
-        known();
-        return store.latest(prefix);
-      }).then((values) => {
-        if (prefix === TOPICS.traffic) reader.traffic = values;
-        return values;
-      }),
+    async latest(prefix) {
+      const values = await call('latest', () => store.latest(prefix));
+      if (prefix === TOPICS.traffic) reader.traffic = values;
+      return values;
+    },
     close: async () => undefined,
   };
 }

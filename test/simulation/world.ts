@@ -16,6 +16,8 @@ export interface Weather {
   eventLossRate: number;
   /** Chance that a load balancer fails to take a configuration up. */
   refusalRate: number;
+  /** Chance that a daemon stands still for longer than a lease, just when it has read the state and is about to act on it. */
+  stallRate: number;
   storeDown: boolean;
   /** The store holds something else than it did; nobody is to act on it. */
   storeForeign: boolean;
@@ -27,6 +29,7 @@ export const FAIR_WEATHER: Readonly<Weather> = {
   ambiguityRate: 0,
   eventLossRate: 0,
   refusalRate: 0,
+  stallRate: 0,
   storeDown: false,
   storeForeign: false,
 };

@@ -122,8 +122,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const list = createListing(engine, clock);
 
   const instancesRound = async (): Promise<void> => {
-    const containers = await list.containers();
-    const change = instances.reconcile(await see(), containers);
+    const cluster = await see();
+    // Last, for what is older than the end of a start would have it started again.
+    const change = instances.reconcile(cluster, await list.containers());
     if (change !== null) await store.commit(change);
     complaints.settle('instances');
   };

@@ -134,7 +134,9 @@ function replaceFailed(draft: Draft): void {
     if (!handedOver && !start(draft, seat, `in place of ${view.record.id}: ${failure}`)) continue;
     succeeded.add(seat);
     if (view.status === 'unknown' && seat === view.record.id) continue;
-    if (isFailedStart(view, draft.nowMs)) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
+    // What an older configuration could not do says nothing about this one, which may be the repair.
+    const counts = view.record.hash === draft.resolved.hash && isFailedStart(view, draft.nowMs);
+    if (counts) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
     if (view.status === 'unhealthy') drain(draft, view, true, failure);
     else remove(draft, view, failure);
   }
