@@ -9,43 +9,49 @@ const controller = (file) => `packages/controller/src/${file}.ts`;
 export const MUTANTS = [
   {
     name: 'commit-without-leader',
+    seed: 14,
     file: controller('round'),
     find: '      { key: KEYS.leader, revision: leadership.revision },\n      { key: KEYS.endpoint(name), revision: endpoint.revision },',
     replace: '      { key: KEYS.endpoint(name), revision: endpoint.revision },',
   },
   {
     name: 'commit-whatever-the-endpoint-became',
+    seed: 5,
     file: controller('round'),
     find: '      { key: KEYS.endpoint(name), revision: endpoint.revision },\n',
     replace: '',
   },
   {
-    name: 'lead-without-asking-who-leads',
+    name: 'leader-for-ever',
+    seed: 11,
     file: controller('leadership'),
-    find: '    if (view.entries.has(KEYS.leader)) return null;',
-    replace: '',
-    also: [{ find: '        { key: KEYS.leader, revision: 0 },\n', replace: '' }],
+    find: 'value: { ...leader }, lease: lease.id }',
+    replace: 'value: { ...leader } }',
   },
   {
     name: 'same-epoch-for-every-term',
+    seed: 11,
     file: controller('leadership'),
     find: '?? 0) + 1;',
     replace: '?? 1);',
   },
   {
     name: 'remove-what-has-no-record',
+    seed: 7,
     file: agent('instances'),
     find: '      orphans.add(id);',
     replace: '      orphans.add(id);\n      void engine.remove(id, 1000).catch(() => undefined);',
   },
   {
     name: 'remove-while-draining',
+    seed: 1,
     file: agent('instances'),
     find: "    if (record.phase === 'remove') {\n      if (container",
     replace: "    if (record.phase !== 'run') {\n      if (container",
   },
   {
     name: 'gone-while-starting',
+    seed: 79,
     file: agent('instance-report'),
     find: "  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);\n  if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);",
     replace:
@@ -65,12 +71,14 @@ export const MUTANTS = [
   },
   {
     name: 'another-name-at-every-start',
+    seed: 1,
     file: agent('launch'),
     find: '          name: containerName(record),',
     replace: "          name: [containerName(record), attempt, ports.take(options.portsInUse())].join('-'),",
   },
   {
     name: 'reuse-a-port-at-once',
+    seed: 1,
     file: agent('port-pool'),
     find: '  let next = Math.floor(start * size);',
     replace: '  let next = 0;',
@@ -78,12 +86,14 @@ export const MUTANTS = [
   },
   {
     name: 'ready-before-the-check',
+    seed: 1,
     file: agent('health'),
     find: '  if (watch.target === null) return tell(ready());',
     replace: '  tell(ready());',
   },
   {
     name: 'serve-what-is-starting',
+    seed: 1,
     file: agent('services'),
     find: "  const ready = meant.filter((instance) => reportOf(instance)?.state === 'ready');",
     replace: "  const ready = meant.filter((instance) => ['ready', 'starting'].includes(reportOf(instance)?.state ?? ''));",
@@ -96,6 +106,7 @@ export const MUTANTS = [
   },
   {
     name: 'say-taken-out-before-it-is',
+    seed: 4,
     file: agent('balancing'),
     find: '    const setAside = await apply(services);',
     replace: '    const setAside = {};\n    void apply(services);',

@@ -126,7 +126,8 @@ function mend(world: World, operator: Operator, loads: readonly Load[]): void {
   const insist = (done: () => boolean, act: () => Promise<boolean>): void => {
     const again = async (): Promise<void> => {
       if (!done()) await act();
-      if (!done()) world.scheduler.after(RETRY_MS, 'mend', () => void again());
+      // An edit that was under way may arrive only now.
+      world.scheduler.after(RETRY_MS, 'mend', () => void again());
     };
     void again();
   };

@@ -9,7 +9,7 @@ import type { Step } from './step.js';
 /**
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
  * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
- * replaced, not forgotten), and a rolling replacement changes no count.
+ * replaced, not forgotten), and a rolling replacement changes no count. Long, but one thing: the stages of one draft.
  */
 
 export interface Resolved {
