@@ -24,7 +24,7 @@ export function openEngineLink(world: World, process: Process, oracles: Oracles)
         return fail(DEADLINE_MS);
       }
       const ambiguous = mutates && chance.happens(weather.ambiguityRate);
-      if (ambiguous && kind === 'start' && chance.happens(0.4)) engine.startHalf();
+      if (ambiguous && kind === 'start' && chance.happens(0.4)) startHalf();
       scheduler.after(takesMs * machine.slowness, kind, () => {
         if (!machine.powered) return;
         if (machine.engineDownUntilMs > world.nowMs) return fail(REFUSED_MS);
@@ -38,6 +38,13 @@ export function openEngineLink(world: World, process: Process, oracles: Oracles)
         );
       });
     });
+
+  /** What stops a start half way often keeps Docker from answering for a while, too. */
+  const startHalf = (): void => {
+    world.cover('a start stops half way');
+    engine.startHalf();
+    if (chance.happens(0.5)) machine.engineHungUntilMs = world.nowMs + chance.whole(1_000, 2 * DEADLINE_MS);
+  };
 
   const start = async (spec: ContainerSpec) => {
     oracles.starting(process, spec);
