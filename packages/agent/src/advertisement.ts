@@ -57,7 +57,9 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   let written = '';
 
   const hold = async (): Promise<Lease> => {
-    if (lease !== null && clock.now() - keptAtMs < KEEP_EVERY_MS) return lease;
+    // A clock that was set back says nothing about how long ago that was.
+    const sinceMs = clock.now() - keptAtMs;
+    if (lease !== null && sinceMs >= 0 && sinceMs < KEEP_EVERY_MS) return lease;
     if (lease !== null && (await lease.keep())) {
       keptAtMs = clock.now();
       return lease;

@@ -27,6 +27,7 @@ import { createBalancing } from './balancing.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
+import type { Probe } from './probe.js';
 import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
 import { createSurgeDetector } from './surge.js';
@@ -46,6 +47,8 @@ export interface AgentOptions {
   readonly balancer: LoadBalancer;
   readonly clock: Clock;
   readonly random: () => number;
+  /** How containers are checked; default: over the network. */
+  readonly probe?: Probe | undefined;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   readonly resolve: (record: At<EndpointRecord>) => EndpointConfig | null;
@@ -113,6 +116,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const reachability = createReachability({
     clock,
+    probe: options.probe,
     host,
     changed: (instance, problem) => {
       const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
@@ -130,9 +134,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const list = createListing(engine, clock);
 
   const instancesRound = async (): Promise<void> => {
-    const containers = await list.containers();
     const { cluster, admitted } = await see();
-    const change = instances.reconcile(cluster, containers, admitted);
+    // Last, for what is older than the end of a start would have it started again.
+    const change = instances.reconcile(cluster, await list.containers(), admitted);
     if (change !== null) await store.commit(change);
     complaints.settle('instances');
   };
@@ -250,8 +254,9 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
   let listedAtMs = Number.NEGATIVE_INFINITY;
   return {
     async containers() {
-      if (clock.now() - listedAtMs < LIST_EVERY_MS) return listed;
       const atMs = clock.now();
+      // A clock that was set back says nothing about how long ago that was.
+      if (atMs >= listedAtMs && atMs - listedAtMs < LIST_EVERY_MS) return listed;
       // Marked before asking: what changes while Docker answers expires this very answer.
       listedAtMs = atMs;
       try {

@@ -74,7 +74,8 @@ export function createBalancing(options: BalancingOptions): Balancing {
     const nowMs = options.clock.now();
     const seen = { revision: cluster.revision, unreachable: [...unreachable].sort().join(' ') };
     const same = settled?.revision === seen.revision && settled.unreachable === seen.unreachable;
-    if (same && nowMs - (settled?.atMs ?? 0) < LOOK_AGAIN_MS) return;
+    const sinceMs = nowMs - (settled?.atMs ?? 0);
+    if (same && sinceMs >= 0 && sinceMs < LOOK_AGAIN_MS) return;
     const services = options.servicesOf(cluster, unreachable);
     const setAside = await apply(services);
     if (setAside !== null) tellAside(setAside);

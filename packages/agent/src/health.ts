@@ -1,5 +1,5 @@
 import type { Clock, HealthCheckConfig } from '@reactor/core';
-import { probe, type Target } from './probe.js';
+import { type Probe, probe, type Target } from './probe.js';
 
 /**
  * The health of one running container. It begins unready; the first passed check makes it ready. From then on a check
@@ -27,6 +27,8 @@ export interface HealthWatch {
   readonly errorMarks: number;
   /** What was known of this very container before; `UNREADY` for a new one. */
   readonly initial: Health;
+  /** Default: over the network. */
+  readonly probe?: Probe | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly changed: (health: Health) => void;
@@ -72,7 +74,7 @@ async function untilReady(watch: HealthWatch, target: Target, tell: (problem: st
   const startedMs = watch.clock.now();
   let overdue = false;
   for (let gapMs = FIRST_RETRY_MS; !watch.signal.aborted; gapMs = Math.min(gapMs * RETRY_GROWTH, LONGEST_RETRY_MS)) {
-    const problem = await probe(target, watch.check.path, watch.check.timeoutMs);
+    const problem = await (watch.probe ?? probe)(target, watch.check.path, watch.check.timeoutMs);
     if (problem === null) return tell(null);
     if (!overdue && watch.clock.now() - startedMs >= watch.startTimeoutMs) {
       overdue = true;
@@ -83,10 +85,13 @@ async function untilReady(watch: HealthWatch, target: Target, tell: (problem: st
 }
 
 /** One check: null when any of `FALL` tries in a row passes; otherwise, in plain words, why the last one failed. */
-export async function check(watch: Pick<HealthWatch, 'check' | 'clock' | 'signal'>, target: Target): Promise<string | null> {
+export async function check(
+  watch: Pick<HealthWatch, 'check' | 'clock' | 'probe' | 'signal'>,
+  target: Target,
+): Promise<string | null> {
   let problem: string | null = null;
   for (let attempt = 1; attempt <= FALL && !watch.signal.aborted; attempt += 1) {
-    problem = await probe(target, watch.check.path, watch.check.timeoutMs);
+    problem = await (watch.probe ?? probe)(target, watch.check.path, watch.check.timeoutMs);
     if (problem === null) return null;
     if (attempt < FALL) await watch.clock.sleep(FALL_GAP_MS, watch.signal);
   }

@@ -22,7 +22,11 @@ export function reportOf(evidence: Evidence): InstanceReport {
   const said = { containerId: container.id, startedAtMs: container.startedAtMs, address: container.address };
   if (record.phase === 'remove' && known !== null) return known;
   if (task === 'starting' || task === 'pulling') return report(record, task, UNREADY, said);
-  if (container.status === 'created') return report(record, 'starting', UNREADY, said);
+  if (container.status === 'created') {
+    // Given up half way: nobody will start it any more, so it must not be waited for.
+    if (evidence.startFailure !== null) return report(record, 'exited', { ...UNREADY, error: evidence.startFailure }, said);
+    return report(record, 'starting', UNREADY, said);
+  }
   switch (container.status) {
     case 'running':
       return running(evidence, said);
@@ -47,9 +51,10 @@ function withoutContainer({ record, known, task, startFailure, health }: Evidenc
     wasReady: health.wasReady || (known?.wasReady ?? false),
     readyAtMs: health.readyAtMs ?? known?.readyAtMs ?? null,
   };
+  // Whatever is meant by now: what is being started will be there in a moment, and must not be forgotten before.
+  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);
   if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);
   if (startFailure !== null) return report(record, 'exited', { ...UNREADY, error: startFailure }, nothing);
-  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);
   const had = known !== null && known.containerId !== null;
   if (had || known?.state === 'gone')
     return report(record, 'gone', { ...before, error: 'its container was removed by somebody else' }, nothing);

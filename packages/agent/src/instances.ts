@@ -17,6 +17,7 @@ import { type Health, UNREADY, watchHealth } from './health.js';
 import { rememberedHealth, reportOf } from './instance-report.js';
 import { launch } from './launch.js';
 import type { PortPool } from './port-pool.js';
+import type { Probe } from './probe.js';
 import { createTurnstile } from './turnstile.js';
 
 /**
@@ -38,6 +39,8 @@ export interface InstancesOptions {
   /** How many containers may be created and started at the same time. */
   readonly startLimit: number;
   readonly meter: Meter;
+  /** Default: over the network. */
+  readonly probe?: Probe | undefined;
   readonly log: (level: LogLevel, message: string) => void;
   /** A line of an endpoint's own log. */
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
@@ -166,6 +169,7 @@ export function createInstances(options: InstancesOptions): Instances {
       startTimeoutMs: record.startTimeoutMs,
       errorMarks: record.errorMarks,
       initial: one.health,
+      probe: options.probe,
       clock,
       signal: stop.signal,
       changed,

@@ -7,6 +7,9 @@ export interface Target {
   readonly port: number;
 }
 
+/** How the agent knocks at a container; another one stands in for the network where there is none. */
+export type Probe = (target: Target, path: string | null, timeoutMs: number) => Promise<string | null>;
+
 /** Null when the target answers as it should; otherwise, in plain words, why not. Ends within `timeoutMs`. */
 export function probe(target: Target, path: string | null, timeoutMs: number): Promise<string | null> {
   return path === null ? probePort(target, timeoutMs) : probePath(target, path, timeoutMs);

@@ -1,5 +1,6 @@
 import type { Clock, Cluster, InstanceRecord, InstanceReport } from '@reactor/core';
 import { check } from './health.js';
+import type { Probe } from './probe.js';
 
 /**
  * Which instances on lost hosts do not answer this host. A lease that is gone says that a host's daemon is silent, not
@@ -12,6 +13,8 @@ import { check } from './health.js';
  */
 export interface ReachabilityOptions {
   readonly clock: Clock;
+  /** Default: over the network. */
+  readonly probe?: Probe | undefined;
   readonly host: string;
   /** An instance has begun or ceased to answer. */
   readonly changed: (instance: string, problem: string | null) => void;
@@ -34,7 +37,7 @@ export function createReachability(options: ReachabilityOptions): Reachability {
 
   const follow = async (record: InstanceRecord, target: Target, one: Followed): Promise<void> => {
     while (!one.stop.signal.aborted) {
-      const problem = await check({ check: record.healthCheck, clock, signal: one.stop.signal }, target);
+      const problem = await check({ check: record.healthCheck, clock, probe: options.probe, signal: one.stop.signal }, target);
       if (one.stop.signal.aborted) return;
       const turned = (problem === null) !== (one.problem === null);
       one.problem = problem;

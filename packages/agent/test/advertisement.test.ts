@@ -42,3 +42,20 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
   }
   expect(asked).toBe(2);
 });
+
+test('a clock that is set back does not cost the host its lease', async () => {
+  const clock = fastClock();
+  let passedMs = 0;
+  const store = createFakeStore({ now: () => passedMs });
+  const about = { slots: 1000, overcommit: 0, labels: {}, version: '1', advertisedUrl: null, epochSeen: () => null };
+  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', ...about };
+  const advertisement = createAdvertisement({ ...host, store, clock, engine: createFakeEngine() });
+  await advertisement.round();
+  clock.pass(-60_000);
+  while (passedMs < 2 * HOST_LEASE_MS) {
+    clock.pass(1_000);
+    passedMs += 1_000;
+    await advertisement.round();
+    expect([...(await store.read(KEYS.host('vm1'))).entries.keys()]).toEqual([KEYS.host('vm1')]);
+  }
+});

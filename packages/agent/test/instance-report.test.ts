@@ -70,6 +70,16 @@ test.each<[string, Partial<Evidence>, Partial<InstanceReport>]>([
     { record: { ...record, phase: 'remove' }, container, known },
     { state: 'ready' },
   ],
+  [
+    'it is to be removed while its container is being created',
+    { record: { ...record, phase: 'remove' }, task: 'starting' },
+    { state: 'starting' },
+  ],
+  [
+    'its container was created, and starting it was given up',
+    { container: { ...container, status: 'created', startedAtMs: null, address: null }, startFailure: 'no answer' },
+    { state: 'exited', error: 'no answer', containerId: 'c1' },
+  ],
   ['it is to be removed and nothing is left', { record: { ...record, phase: 'remove' }, known }, { state: 'gone', error: null }],
 ])('%s', (_what, evidence, expected) => {
   expect(reportOf({ ...nothing, ...evidence })).toMatchObject(expected);

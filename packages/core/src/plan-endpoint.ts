@@ -21,7 +21,7 @@ import { CLUSTER_LIMIT_WORDS, retirable } from './retirement-limit.js';
 /**
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
  * successor shares the seat of the instance it replaces until that one has left. So a dead instance still counts (it is
- * replaced, not forgotten), and a rolling replacement changes no count.
+ * replaced, not forgotten), and a rolling replacement changes no count. Long, but one thing: the stages of one draft.
  */
 
 /** An instance that ends sooner than this after it became ready counts as a failed start: it will do so again. */
@@ -101,22 +101,23 @@ function replaceFailed(draft: Draft): void {
   for (const view of running) {
     if (draft.written.has(view.record.id) || draft.spared.has(view.record.id)) continue;
     const failure = failureOf(view, draft);
-    if (failure === null) continue;
-    const hasSuccessor = succeeded.has(view.record.id);
-    if (view.status === 'unknown' && hasSuccessor) continue;
+    const handedOver = succeeded.has(view.record.id);
+    if (failure === null || (view.status === 'unknown' && handedOver)) continue;
     // The successor of a failed successor takes the seat that one was meant for.
     const { replaces } = view.record;
     const seat = replaces !== null && ids.has(replaces) && !draft.written.has(replaces) ? replaces : view.record.id;
     // One that may not leave yet gets one successor, and its successor none: a seat is never held by more than two.
-    if (draft.withheld !== null && view.status !== 'dead' && (hasSuccessor || seat !== view.record.id)) {
+    if (draft.withheld !== null && view.status !== 'dead' && (handedOver || seat !== view.record.id)) {
       spare(draft, view, draft.withheld, 'replaced');
       continue;
     }
-    const begun = view.status === 'unhealthy' && hasSuccessor;
-    if (!begun && !start(draft, seat, `in place of ${view.record.id}: ${failure}`)) continue;
+    // A second successor would have a seat of its own as soon as the first has taken over, above every bound.
+    if (!handedOver && !start(draft, seat, `in place of ${view.record.id}: ${failure}`)) continue;
+    succeeded.add(seat);
     if (view.status === 'unknown' && seat === view.record.id) continue;
-    if (!begun && isFailedStart(view, draft.nowMs))
-      draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
+    // What an older configuration could not do says nothing about this one, which may be the repair.
+    const counts = !handedOver && view.record.hash === draft.resolved.hash && isFailedStart(view, draft.nowMs);
+    if (counts) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
     if (view.status === 'unhealthy') drain(draft, view, true, failure);
     else remove(draft, view, failure);
   }
@@ -167,14 +168,27 @@ function rollOver(draft: Draft): void {
   const running = draft.own.filter((view) => meantToRun(view) && !draft.written.has(view.record.id));
   const byId = new Map(running.map((view) => [view.record.id, view]));
   const successors = running.filter((view) => view.record.replaces !== null && byId.has(view.record.replaces));
+  let ready = running.filter((view) => view.status === 'ready').length;
+  const least = Math.min(draft.target, draft.resolved.config.scaling.minInstances);
   for (const successor of successors) {
     if (successor.status !== 'ready') continue;
-    drain(draft, byId.get(successor.record.replaces!)!, false, `${successor.record.id} has taken over`);
+    const old = byId.get(successor.record.replaces!)!;
+    // While another seat is empty, by a host that was lost meanwhile, the old one stays on beside its successor.
+    if (old.status === 'ready' && ready <= least) {
+      draft.steps.push({ kind: 'wait', instance: old.record.id, on: `more than ${least} ready instances` });
+      continue;
+    }
+    if (old.status === 'ready') ready -= 1;
+    drain(draft, old, false, `${successor.record.id} has taken over`);
   }
-  const superseded = new Set(successors.map((view) => view.record.replaces));
+  // Some may have been begun in this very round, in place of successors that failed.
+  const begun = [...draft.written.values()].flatMap(({ record }) =>
+    record?.replaces && byId.has(record.replaces) ? [record] : [],
+  );
+  const superseded = new Set([...successors.map((view) => view.record), ...begun].map((record) => record.replaces));
   const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
   // What has a ready successor but may not leave yet is still on its way, or the others would all be doubled meanwhile.
-  const moving = successors.filter((view) => view.status !== 'ready' || draft.withheld !== null).length;
+  const moving = successors.filter((view) => view.status !== 'ready' || draft.withheld !== null).length + begun.length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
   for (const view of retirementOrder(stale, draft.isCurrent).slice(0, Math.max(0, room))) {
     const old = view.record.hash !== draft.resolved.hash;

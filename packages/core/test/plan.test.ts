@@ -401,6 +401,51 @@ describe('a host the operator drains', () => {
     expect(ready(world).map((i) => i.host)).toEqual(['vm2', 'vm2', 'vm2', 'vm2']);
   });
 
+  test('an instance that dies while its successor comes up gets no second one', () => {
+    const world = spread(['vm1', 'vm2'], anEndpointConfig({ scaling: { minInstances: 1, maxInstances: 1, rules: [] } }), 5);
+    const [old] = world.instances('web', 'run');
+    world.wish(old!.host, away);
+    expect(world.steps(world.run(1), 'start')).toHaveLength(1);
+    world.report(old!.id, { state: 'exited', address: null });
+    expect(world.steps(world.run(15), 'start')).toEqual([]);
+    expect(running(world)).toBe(1);
+    expect(ready(world).map((i) => i.host)).not.toContain(old!.host);
+  });
+
+  test('a successor that fails with the one it follows is followed by one for the seat, not by two', () => {
+    const world = spread(
+      ['vm1', 'vm2', 'vm3'],
+      anEndpointConfig({ scaling: { minInstances: 1, maxInstances: 1, rules: [] } }),
+      5,
+    );
+    const [old] = world.instances('web', 'run');
+    world.wish(old!.host, away);
+    world.run(3);
+    const successor = world.instances('web', 'run').find((i) => i.replaces === old!.id);
+    // Long after it became ready, so that no back-off stands in the way of a second start.
+    world.report(successor!.id, { state: 'exited', address: null, wasReady: true, readyAtMs: 0 });
+    expect(world.steps(world.run(1), 'start')).toHaveLength(1);
+    world.run(40);
+    expect(running(world)).toBe(1);
+  });
+
+  test('keeps an instance beside its successor while the host of another is lost', () => {
+    const world = spread(['vm1', 'vm2', 'vm3'], anEndpointConfig({ scaling: { minInstances: 2, maxInstances: 4, rules: [] } }));
+    const [moving, lost] = world.instances('web', 'run').map((i) => i.host);
+    world.wish(moving!, away);
+    world.loseHost(lost!);
+    const plans = world.run(20);
+    const live = (): readonly string[] =>
+      ready(world)
+        .filter((i) => i.host !== lost)
+        .map((i) => i.host);
+    expect(live()).toHaveLength(2);
+    expect(world.steps(plans.slice(-1), 'wait')).toContainEqual(expect.objectContaining({ on: 'more than 2 ready instances' }));
+    world.run(80);
+    expect(live()).toHaveLength(2);
+    expect(live()).not.toContain(moving);
+  });
+
   test('gets nothing new and takes nothing back', () => {
     const world = spread(['vm1', 'vm2'], anEndpointConfig(), 1);
     world.load('web', 33);

@@ -36,6 +36,12 @@ export interface FakeEngine extends ContainerEngine {
   /** Every call fails with `docker_unavailable` until it is `up` again; containers live on. */
   down(): void;
   up(): void;
+  /** The next start leaves its container created but not started, and its answer is lost. */
+  startHalf(): void;
+  /** The engine, or its whole host, was restarted: what ran has ended. */
+  restart(exitCode: number): void;
+  /** All containers of every cluster as they are, without a call. */
+  containers(): readonly Container[];
   /** The program of that instance ends by itself. */
   exit(instance: string, exitCode: number, oomKilled?: boolean): void;
   /** The program of that instance writes a line. */
@@ -75,6 +81,7 @@ interface World {
   isDown: boolean;
   held: Promise<void> | null;
   ids: number;
+  startsHalf: boolean;
 }
 
 export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
@@ -99,6 +106,7 @@ export function createFakeEngine(options: FakeEngineOptions = {}): FakeEngine {
       isDown: false,
       held: null,
       ids: 0,
+      startsHalf: false,
     },
     options.cluster ?? 'test',
   );
@@ -165,6 +173,17 @@ function engineOn(world: World, cluster: string): FakeEngine {
       world.isDown = false;
       notify(null, null);
     },
+    startHalf() {
+      world.startsHalf = true;
+    },
+    restart(exitCode) {
+      for (const [id, stored] of world.containers) {
+        if (stored.container.status !== 'running') continue;
+        world.containers.set(id, { ...stored, container: { ...stored.container, status: 'exited', exitCode, address: null } });
+      }
+      notify(null, null);
+    },
+    containers: () => [...world.containers.values()].map(({ container }) => container),
     exit(instance, exitCode, oomKilled = false) {
       const stored = find(world, cluster, instance);
       const container: Container = { ...stored.container, status: 'exited', exitCode, oomKilled, address: null };
@@ -230,7 +249,11 @@ function start(world: World, cluster: string, spec: ContainerSpec): Container {
     oomKilled: false,
     address: publish === null ? null : { host: publish.hostAddress, port: publish.hostPort },
   };
-  world.containers.set(container.id, { cluster, spec, container });
+  const half = world.startsHalf;
+  world.startsHalf = false;
+  const left: Container = half ? { ...container, status: 'created', startedAtMs: null, address: null } : container;
+  world.containers.set(container.id, { cluster, spec, container: left });
+  if (half) throw new ReactorError('docker_unavailable', `start container ${name}: no answer`);
   return container;
 }
 

@@ -1,0 +1,110 @@
+import type { Clock } from '@reactor/core';
+import { createFakeEngine, type FakeEngine } from '../../packages/testkit/src/fake-engine.js';
+import { type BalancerState, createBalancerState } from './balancer.js';
+import type { Scheduled } from './scheduler.js';
+import type { World } from './world.js';
+
+/** A host of the simulated cluster: what outlives its daemon, and what can go wrong with it as a whole. */
+export class Machine {
+  readonly engine: FakeEngine;
+  readonly balancer: BalancerState;
+  /** By container id: from when on its program answers; never for one that is broken. */
+  readonly answersAtMs = new Map<string, number>();
+  process: Process | null = null;
+  powered = true;
+  /** Added to the world's time by this machine's clock. */
+  skewMs = 0;
+  /** Its daemon does not run until then, while the clock goes on. */
+  pausedUntilMs = 0;
+  /** Every wait and every answer takes so many times as long. */
+  slowness = 1;
+  /** Whether requests reach the store, and its answers this machine. */
+  storeRequests = true;
+  storeAnswers = true;
+  /** Cut from the other machines. */
+  isolated = false;
+  engineHungUntilMs = 0;
+  engineDownUntilMs = 0;
+
+  constructor(
+    readonly world: World,
+    readonly id: string,
+    readonly address: string,
+    readonly slots: number,
+  ) {
+    this.engine = createFakeEngine({ cluster: 'simulated', images: ['good:1', 'good:2', 'bad:1'], nowMs: () => this.wallMs() });
+    this.balancer = createBalancerState();
+  }
+
+  wallMs(): number {
+    return this.world.wallMs + this.skewMs;
+  }
+
+  /** Whether a connection from here to `other` comes about. */
+  reaches(other: Machine): boolean {
+    return other.powered && (other === this || (!this.isolated && !other.isolated));
+  }
+}
+
+/**
+ * One run of a daemon, from its start to its end. Whatever is to wake its code comes through `after`, so killing it at any
+ * await is not to wake it any more, and pausing it is to wake it later.
+ */
+export class Process {
+  alive = true;
+  stop: (() => Promise<void>) | null = null;
+  /** Ends what others hold for it: its watches on the store and on Docker. */
+  readonly ended = new AbortController();
+  readonly clock: Clock;
+
+  constructor(
+    readonly machine: Machine,
+    readonly number: number,
+  ) {
+    this.clock = { now: () => machine.wallMs(), sleep: (ms, signal) => this.#sleep(ms, signal) };
+  }
+
+  get name(): string {
+    return `${this.machine.id}#${this.number}`;
+  }
+
+  kill(): void {
+    this.alive = false;
+    this.ended.abort();
+    if (this.machine.process === this) this.machine.process = null;
+  }
+
+  after(delayMs: number, kind: string, run: () => void): Scheduled {
+    const { machine } = this;
+    const { scheduler } = machine.world;
+    const wake = (): void => {
+      if (!this.alive) return;
+      const left = machine.pausedUntilMs - scheduler.nowMs;
+      if (left > 0) scheduler.after(left, kind, wake);
+      else run();
+    };
+    return scheduler.after(delayMs, kind, wake);
+  }
+
+  /** As `after`, at once when nothing is in the way: an event less. */
+  now(kind: string, run: () => void): void {
+    if (!this.alive) return;
+    if (this.machine.pausedUntilMs > this.machine.world.nowMs) this.after(0, kind, run);
+    else run();
+  }
+
+  #sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const { slowness } = this.machine;
+      const late = slowness === 1 ? 1 : this.machine.world.chance.whole(1, 20 * slowness);
+      const end = (): void => {
+        timer.cancel();
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = this.after(Math.max(0, ms) + late, 'timer', end);
+      signal?.addEventListener('abort', end, { once: true });
+    });
+  }
+}
