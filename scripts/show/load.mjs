@@ -2,23 +2,39 @@
 // keep-alive connection under a client (which any browser retries) is not mistaken for a lost request.
 import { get } from 'node:http';
 
-/** More than a minute of full load: whoever forgets to stop it, it stops by itself. */
-const MOST_REQUESTS = 10_000;
+/** More than minutes of full load: whoever forgets to stop it, it stops by itself. */
+const MOST_REQUESTS = 20_000;
+const MOST_PER_SECOND = 1_000;
 const TIMEOUT_MS = 10_000;
 
 export function startLoad(address, perSecond) {
   const instances = new Map();
   const failures = [];
+  const chapters = [{ name: 'load', sent: 0, failed: 0, lost: 0 }];
+  const recent = [];
   let sent = 0;
   let failed = 0;
   let paused = false;
+  /** What was sent before, and not answered then, was on its way when something died. */
+  let deathMs = Number.NEGATIVE_INFINITY;
 
-  const fail = (reason) => {
-    failed += 1;
-    if (failures.length < 10) failures.push(reason);
-  };
   const send = () => {
+    const chapter = chapters.at(-1);
+    const sentMs = performance.now();
+    let done = false;
+    const fail = (reason) => {
+      if (done) return;
+      done = true;
+      const lost = sentMs <= deathMs;
+      chapter.failed += 1;
+      chapter.lost += lost ? 1 : 0;
+      failed += 1;
+      if (!lost && failures.length < 10) failures.push(`${chapter.name}: ${reason}`);
+    };
+    chapter.sent += 1;
     sent += 1;
+    recent.push(sentMs);
+    if (recent.length > MOST_PER_SECOND) recent.shift();
     const request = get(address, { agent: false, headers: { connection: 'close' }, timeout: TIMEOUT_MS }, (response) => {
       const who = response.headers['x-instance'];
       if (response.statusCode !== 200) fail(`status ${response.statusCode}`);
@@ -41,6 +57,16 @@ export function startLoad(address, perSecond) {
       paused = false;
     },
     stop: () => clearInterval(timer),
+    /** From now on requests are counted under this name. */
+    chapter: (name) => chapters.push({ name, sent: 0, failed: 0, lost: 0 }),
+    /** Something dies now: of what is under way, some may be lost with it. */
+    death: () => {
+      deathMs = performance.now();
+    },
+    /** Per chapter `{ name, sent, failed, lost }`; those lost were on their way when something died, and are among the failed. */
+    chapters: () => chapters.filter((each) => each.sent > 0),
+    /** Requests sent in the last second. */
+    perSecondNow: () => recent.filter((ms) => ms > performance.now() - 1000).length,
     /** How many different instances have answered. */
     answered: () => instances.size,
     /** When the second one answered first. */
