@@ -8,7 +8,7 @@ const CALM_MS = 1_000;
 
 /**
  * Waits until no host does anything for a moment; then the operations seen on all hosts in `ms`, which must be none:
- * Docker's events, nginx's workers and files, and the revision of the cluster state.
+ * Docker's events, nginx's workers and files, and the records of the cluster state.
  */
 export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Promise<readonly string[]> {
   const revision = (): Promise<string> => cluster.redis.command('HGET', '{reactor:default}:moment', 'revision');
@@ -21,8 +21,8 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
         return operations.map((operation) => `${host.name}: ${operation}`);
       }),
     );
-    const after = await revision();
-    return [...seen.flat(), ...(before === after ? [] : [`the state moved from ${before} to ${after}`])];
+    const changes = await changedSince(cluster, before);
+    return [...seen.flat(), ...changes.map((change) => `the state changed: ${change}`)];
   };
   await until('the cluster is at rest for a moment', CONVERGE_MS, async () => {
     const seen = await during(CALM_MS);
@@ -30,4 +30,13 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
     return true;
   });
   return during(ms);
+}
+
+const LINE_LENGTH = 300;
+
+/** What was written, or struck out, after the revision. The end of a lease that holds nothing is a revision without any change. */
+async function changedSince({ redis }: Hosts, revision: string): Promise<readonly string[]> {
+  const text = await redis.command('XRANGE', '{reactor:default}:changes', `(${revision}-0`, '+');
+  const changes = text.split('\n').filter((line) => line.includes(' '));
+  return changes.map((line) => line.slice(0, LINE_LENGTH));
 }

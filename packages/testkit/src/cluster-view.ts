@@ -74,6 +74,8 @@ export interface SpreadResult {
   readonly ok: number;
   /** The reasons of the first failures. */
   readonly failures: readonly string[];
+  /** When each of those was sent, by `performance.now()`. */
+  readonly failedSentMs: readonly number[];
   /** Containers that answered (X-Instance). */
   readonly instances: ReadonlySet<string>;
 }
@@ -88,6 +90,7 @@ export function loadThrough(targets: readonly Host[], perSecond: number, port = 
     sent: results.reduce((sum, { sent }) => sum + sent, 0),
     ok: results.reduce((sum, { ok }) => sum + ok, 0),
     failures: results.flatMap(({ failures }, index) => failures.map((failure) => `${targets[index]?.name}: ${failure}`)),
+    failedSentMs: results.flatMap(({ failedSentMs }) => failedSentMs),
     instances: new Set(results.flatMap(({ instances }) => [...instances.keys()])),
   });
   return {
@@ -95,6 +98,21 @@ export function loadThrough(targets: readonly Host[], perSecond: number, port = 
     result: () => together(loads.map((load) => load.result())),
   };
 }
+
+/**
+ * Failures that the death of a host at `deathMs` (`performance.now()`) cannot explain. A load balancer keeps connections
+ * open for the next request, at most `POOLED_MS` after the last one; what it sends over one whose other end has just died
+ * without a word is as lost as what was under way.
+ */
+export function unexplained({ failures, failedSentMs }: SpreadResult, deathMs: number): readonly string[] {
+  return failures
+    .map((failure, index) => ({ failure, afterMs: failedSentMs[index]! - deathMs }))
+    .filter(({ afterMs }) => afterMs > POOLED_MS)
+    .map(({ failure, afterMs }) => `${failure}, sent ${Math.round(afterMs)} ms after the death`);
+}
+
+/** One second, and how late a loaded nginx may notice that it is over. */
+export const POOLED_MS = 1_500;
 
 /** More than any test sends: whoever forgets to stop it, it stops by itself. */
 const MOST_REQUESTS = 120_000;
