@@ -115,6 +115,11 @@ export function createSentinelGroup(
       );
     });
     known = await master();
+    // A replica that is made master before it has taken over everything would lose what was answered.
+    await until('the replica has all that the master has', ELECTION_MS, async () => {
+      const told = await Promise.all(servers.map((server) => ask(server, 'INFO', 'replication')));
+      return told.some((text) => text.includes('master_link_status:up'));
+    });
   };
   const onlyOne = async (): Promise<never> => {
     throw new Error('a dump is kept and restored of a single server only');
