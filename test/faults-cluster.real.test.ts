@@ -261,19 +261,19 @@ describe('the network', () => {
     TEST_MS,
   );
 
-  test.each<CutDirection>(['both', 'to'])(
-    'two hosts that cannot reach each other (%s), while the state reaches both: no request fails',
-    async (direction) => {
+  test(
+    'two hosts that cannot reach each other, while the state reaches both: no request fails',
+    async () => {
       const { view, ledger } = stage;
       ledger.allow({});
       const before = await view.containers('pyex');
       const [one, two] = hosts() as readonly [Host, Host];
       stage.loadBegins();
       const deathMs = performance.now();
-      await one.cutFrom([two], direction);
+      await one.cutFrom([two]);
       await lasting(8_000);
       await one.heal();
-      await stage.accounted(`two hosts apart (${direction})`, { deathMs });
+      await stage.accounted('two hosts apart', { deathMs });
       expect(await view.containers('pyex')).toEqual(before);
     },
     TEST_MS,

@@ -155,7 +155,7 @@ async function partition({ cluster, view, say }) {
   await host.heal();
   const startedMs = performance.now();
   const wish = (on) => host.reactor(['scale', `web=${on ? INSTANCES : 'auto'}`]);
-  await until('a write succeeds', LIMIT_MS, async () => (await wish(true)) !== '');
+  await until('a write succeeds', LIMIT_MS, () => wish(true).then(() => true));
   const tookMs = performance.now() - startedMs;
   await wish(false);
   await view.whole(other);
@@ -199,7 +199,7 @@ async function sentinels({ cluster, view, say }) {
     LIMIT_MS,
     async () => (await cluster.redis.command('PING')) === 'PONG',
   ).then(() => performance.now() - startedMs);
-  await until('a write succeeds', LIMIT_MS, async () => (await host.reactor(['scale', `web=${INSTANCES}`])) !== '');
+  await until('a write succeeds', LIMIT_MS, () => host.reactor(['scale', `web=${INSTANCES}`]).then(() => true));
   const tookMs = performance.now() - startedMs;
   const failoverMs = await named;
   await host.reactor(['scale', 'web=auto']);
