@@ -21,7 +21,7 @@ const CLIENT = fileURLToPath(new URL('./steady-client.mjs', import.meta.url));
 const KEYS = '{reactor:default}';
 
 export async function measure(say) {
-  return [...(await onHosts({}, say, oneRedis)), ...(await onHosts({ state: 'sentinel' }, say, sentinels))];
+  return [...(await onHosts({ state: 'sentinel' }, say, sentinels)), ...(await onHosts({}, say, oneRedis))];
 }
 
 async function onHosts(options, say, work) {
@@ -53,8 +53,13 @@ max_instances=${count}
 [cloud:docker]
 image=${WEB_IMAGE}
 `;
-  await cluster.hosts[0].reactor(['manage', name], text);
-  await cluster.hosts[0].reactor(['start', name]);
+  const [host] = cluster.hosts;
+  const send = async (method, path, type, body) => {
+    const response = await host.request(path, { method, headers: { 'content-type': type }, body });
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  };
+  await send('PUT', `/v1.1/endpoints/${name}`, 'application/x-ini', text);
+  await send('POST', `/v1.1/endpoints/${name}/state`, 'application/json', JSON.stringify({ action: 'start' }));
 }
 
 async function oneRedis(stage) {
