@@ -1,4 +1,4 @@
-import { type Host, type Hosts, openHosts, type SteadyLoad, startLoad, until } from '@reactor/testkit';
+import { type Host, type Hosts, loadThrough, openHosts, unexplained, until } from '@reactor/testkit';
 
 /** Three hosts as one: real engines, real nginx on every host, one Redis; hosts, leaders and Redis die under load. */
 
@@ -62,20 +62,6 @@ const settled = (count: number, asked: Host = hosts[0]!): Promise<void> =>
 async function reconfigure(scaling: string, count: number): Promise<void> {
   await hosts[1]!.reactor(['update', 'pyex'], configuration(scaling));
   await settled(count);
-}
-
-/** The same rate through every given host's nginx. */
-function loadThrough(
-  targets: readonly Host[],
-  perSecond: number,
-): { stop(): Promise<{ sent: number; failures: readonly string[] }> } {
-  const loads: SteadyLoad[] = targets.map(({ url }) => startLoad({ url, perSecond: perSecond / targets.length }));
-  return {
-    stop: async () => {
-      const results = await Promise.all(loads.map((load) => load.stop()));
-      return { sent: results.reduce((sum, { sent }) => sum + sent, 0), failures: results.flatMap(({ failures }) => failures) };
-    },
-  };
 }
 
 const figure = (text: string): void => console.log(text);
@@ -207,6 +193,7 @@ describe('three hosts', () => {
     expect(onDead).toBeGreaterThanOrEqual(4);
     const load = loadThrough(rest, 150);
     const took = stopwatch();
+    const deathMs = performance.now();
     await dead.powerOff();
     await until('both know', LOST_MS, async () => (await liveHosts(rest[0]!)) === 2);
     const lost = took();
@@ -220,9 +207,10 @@ describe('three hosts', () => {
       async () => (await allContainers(rest)).length === 12 && (await readyRows(rest[0]!)).length === 12,
     );
     figure(`host dead: lost after ${lost}, out of every load balancer after ${out}, replaced after ${took()}`);
-    const { sent, failures } = await load.stop();
+    const result = await load.stop();
+    const { sent, failures } = result;
     figure(`host dead: ${sent} requests through the others, ${failures.length} failed: ${failures.slice(0, 5).join(', ')}`);
-    expect(failures).toEqual([]);
+    expect(unexplained(result, deathMs)).toEqual([]);
 
     const back = loadThrough(rest, 50);
     await dead.powerOn();
@@ -233,7 +221,8 @@ describe('three hosts', () => {
     expect((await back.stop()).failures).toEqual([]);
   }, 240_000);
 
-  test.each([2, 20])(
+  // Longer ones are among the faults of test/faults-cluster.real.test.ts.
+  test.each([2])(
     'Redis killed for %i s: clients notice nothing, nothing is started or stopped',
     async (seconds) => {
       const before = await allContainers();
