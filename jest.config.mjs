@@ -13,6 +13,8 @@ const shared = {
 };
 
 export default {
+  // No test measures time by it: it only ends what hangs, also on a machine that is busy.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,

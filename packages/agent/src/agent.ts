@@ -8,9 +8,7 @@ import {
   type EndpointConfig,
   type EndpointRecord,
   isSilent,
-  LOGS,
   type LoadBalancer,
-  type LogEntry,
   type LogLevel,
   type Loop,
   type MarkKeeper,
@@ -24,6 +22,7 @@ import {
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
+import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
@@ -271,18 +270,6 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
       listedAtMs = Number.NEGATIVE_INFINITY;
     },
   };
-}
-
-/** Lines for the endpoints' logs, written in order and in the background; a state that cannot be reached loses them, not the work. */
-function createDiary(store: StateStore, clock: Clock, log: AgentOptions['log']) {
-  let last: Promise<void> = Promise.resolve();
-  const tell = (endpoint: string, level: LogLevel, event: string, message: string): void => {
-    const entry: Omit<LogEntry, 'seq'> = { atMs: clock.now(), level, event, message };
-    last = last
-      .then(() => store.append(LOGS.endpoint(endpoint), [entry]))
-      .catch((error) => log('warning', `endpoint ${endpoint}: ${message} (not in its log: ${describeError(error)})`));
-  };
-  return { tell, written: () => last };
 }
 
 /** One line when a loop begins to fail, one for each new reason, one when it works again; never one per round. */
