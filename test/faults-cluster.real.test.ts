@@ -37,8 +37,11 @@ afterAll(() => stage?.close(), 90_000);
 const hosts = (): readonly Host[] => stage.cluster.hosts;
 const revision = async (): Promise<number> =>
   Number(await stage.cluster.redis.command('HGET', '{reactor:default}:moment', 'revision'));
-const epoch = async (): Promise<number> =>
-  Number((await stage.cluster.redis.command('HGET', '{reactor:default}:values', 'controller/epoch')).split(' ')[1]);
+const epoch = async (): Promise<number> => {
+  // The revision, and the record.
+  const value = await stage.cluster.redis.command('HGET', '{reactor:default}:values', 'controller/epoch');
+  return (JSON.parse(value.slice(value.indexOf(' '))) as { epoch: number }).epoch;
+};
 const leads = (notThis: Host, asked: Host): Promise<void> =>
   until('another host leads', LOST_MS, async () => {
     const next = await stage.view.leader(asked);
