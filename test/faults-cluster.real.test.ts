@@ -524,6 +524,24 @@ describe('the state', () => {
   );
 
   test(
+    'FLUSHALL: no container ends, and all of them are known again without anybody doing anything',
+    async () => {
+      const { cluster, view, ledger } = stage;
+      ledger.allow({});
+      const before = await view.containers('pyex');
+      stage.loadBegins();
+      await cluster.redis.command('FLUSHALL');
+      const took = stopwatch();
+      await view.whole();
+      await view.settled('pyex', INSTANCES);
+      figure(`FLUSHALL: all instances known again after ${took()}`);
+      await stage.accounted('FLUSHALL');
+      expect(await view.containers('pyex')).toEqual(before);
+    },
+    TEST_MS,
+  );
+
+  test(
     'an old dump restored: no container ends, and all of them are known again without anybody doing anything',
     async () => {
       const { cluster, view, ledger } = stage;
@@ -544,24 +562,6 @@ describe('the state', () => {
       ledger.allow({ surge: 3 });
       await stage.update();
       await view.settled('pyex', INSTANCES);
-    },
-    TEST_MS,
-  );
-
-  test(
-    'FLUSHALL: no container ends, and all of them are known again without anybody doing anything',
-    async () => {
-      const { cluster, view, ledger } = stage;
-      ledger.allow({});
-      const before = await view.containers('pyex');
-      stage.loadBegins();
-      await cluster.redis.command('FLUSHALL');
-      const took = stopwatch();
-      await view.whole();
-      await view.settled('pyex', INSTANCES);
-      figure(`FLUSHALL: all instances known again after ${took()}`);
-      await stage.accounted('FLUSHALL');
-      expect(await view.containers('pyex')).toEqual(before);
     },
     TEST_MS,
   );
