@@ -28,7 +28,8 @@ export interface ClusterUnderLoad {
   loadBegins(targets?: readonly Host[]): void;
   /**
    * Ends the load, waits for rest, and demands: no request failed, none was answered by a container of the other endpoint,
-   * the auditor saw nothing that must not be, and ten intervals pass in which nothing at all is done.
+   * the auditor saw nothing that must not be, Node warned of nothing in any daemon, and ten intervals pass in which nothing
+   * at all is done.
    */
   accounted(what: string, exception?: Exception): Promise<void>;
   close(): Promise<void>;
@@ -57,6 +58,8 @@ const NEIGHBOURS = 3;
 const NEIGHBOUR_PORT = 8001;
 const PER_SECOND = 90;
 const INTERVAL_SECONDS = 0.5;
+/** Listeners that pile up, for one. */
+const OF_NODE = /^\(node:\d+\) /;
 const TEN_INTERVALS_MS = 10 * INTERVAL_SECONDS * 1_000;
 
 export async function openClusterUnderLoad(options: HostsOptions = {}): Promise<ClusterUnderLoad> {
@@ -104,11 +107,17 @@ async function begin(cluster: Hosts): Promise<ClusterUnderLoad> {
     const astray = [...ledger.strangers('pyex', own?.instances ?? []), ...ledger.strangers('beta', neighbour?.instances ?? [])];
     const violations = await ledger.violations();
     const unexpected = failuresAllowed ? [] : [own, neighbour].flatMap((load) => (load ? unexplained(load, deathMs) : []));
-    expect({ failures: unexpected, astray, violations, operations }).toEqual({
+    const warnings = cluster.hosts.flatMap(({ log }) =>
+      log()
+        .split('\n')
+        .filter((line) => OF_NODE.test(line)),
+    );
+    expect({ failures: unexpected, astray, violations, operations, warnings }).toEqual({
       failures: [],
       astray: [],
       violations: [],
       operations: [],
+      warnings: [],
     });
     // An auditor that saw nothing has found nothing.
     expect(own?.ok).toBeGreaterThan(0);

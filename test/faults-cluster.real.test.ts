@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type CutDirection, type Host, until } from '@reactor/testkit';
 import {
   type ClusterUnderLoad,
@@ -20,6 +22,9 @@ import {
 const LEASE_MS = 15_000;
 /** A lease, what a late round takes, and the time before what a lost host ran is replaced. */
 const LOST_MS = 60_000;
+/** A lease, and then some. */
+const OUTAGE_MS = 20_000;
+const RANDOM_MS = 25_000;
 const TEST_MS = 240_000;
 
 let stage: ClusterUnderLoad;
@@ -32,8 +37,11 @@ afterAll(() => stage?.close(), 90_000);
 const hosts = (): readonly Host[] => stage.cluster.hosts;
 const revision = async (): Promise<number> =>
   Number(await stage.cluster.redis.command('HGET', '{reactor:default}:moment', 'revision'));
-const epoch = async (): Promise<number> =>
-  Number((await stage.cluster.redis.command('HGET', '{reactor:default}:values', 'controller/epoch')).split(' ')[1]);
+const epoch = async (): Promise<number> => {
+  // The revision, and the record.
+  const value = await stage.cluster.redis.command('HGET', '{reactor:default}:values', 'controller/epoch');
+  return (JSON.parse(value.slice(value.indexOf(' '))) as { epoch: number }).epoch;
+};
 const leads = (notThis: Host, asked: Host): Promise<void> =>
   until('another host leads', LOST_MS, async () => {
     const next = await stage.view.leader(asked);
@@ -46,14 +54,11 @@ const busiestFollower = async (): Promise<Host> => {
   const counts = await Promise.all(followers.map(async (host) => (await host.containers('pyex')).length));
   return followers[counts.indexOf(Math.max(...counts))]!;
 };
-/** What was replaced stays where it is; more instances go to the emptiest hosts, fewer leave the fullest. */
-async function spreadOut(): Promise<void> {
-  const { view, ledger } = stage;
-  ledger.allow({ surge: INSTANCES });
-  await stage.update({ scaling: 'min_instances=12\nmax_instances=12' });
-  await view.settled('pyex', 12);
-  await stage.update();
-  await view.settled('pyex', INSTANCES);
+/** As a failing disk does: one wrong bit here and there. */
+function flipBits(file: string): void {
+  const bytes = readFileSync(file);
+  for (let at = 1_023; at < bytes.length; at += 1_024) bytes[at]! ^= 1;
+  writeFileSync(file, bytes);
 }
 const restart = async (host: Host): Promise<void> => {
   await host.signal('SIGKILL');
@@ -61,30 +66,6 @@ const restart = async (host: Host): Promise<void> => {
 };
 
 describe('daemons', () => {
-  test(
-    'a leader stopped for longer than its lease finds another one leading, and its late commands change nothing',
-    async () => {
-      const { view, ledger } = stage;
-      ledger.allow({});
-      const [before, term] = [await view.containers('pyex'), await epoch()];
-      const stopped = (await view.leader())!;
-      const [asked] = view.others(stopped) as readonly [Host];
-      stage.loadBegins();
-      const took = stopwatch();
-      await stopped.signal('SIGSTOP');
-      await leads(stopped, asked);
-      figure(`leader stopped: another leads after ${took()}`);
-      await lasting(LEASE_MS / 2);
-      await stopped.signal('SIGCONT');
-      await view.whole(asked);
-      await view.settled('pyex', INSTANCES, asked);
-      expect(await epoch()).toBe(term + 1);
-      await stage.accounted('leader stopped and continued');
-      expect(await view.containers('pyex')).toEqual(before);
-    },
-    TEST_MS,
-  );
-
   test(
     'a leader killed in the middle of scaling: another one finishes what it began, nothing is started twice',
     async () => {
@@ -119,7 +100,7 @@ describe('daemons', () => {
     async () => {
       const { cluster, view, ledger } = stage;
       ledger.allow({});
-      const before = await view.containers('pyex');
+      const [before, term] = [await view.containers('pyex'), await epoch()];
       const commands = async (): Promise<number> =>
         Number(/total_commands_processed:(\d+)/.exec(await cluster.redis.command('INFO', 'stats'))?.[1]);
       const perSecond = async (work: () => Promise<unknown>): Promise<number> => {
@@ -136,6 +117,8 @@ describe('daemons', () => {
         await lasting(2_000);
       });
       figure(`all daemons restarted: Redis commands per second ${steady.toFixed(0)} before, ${storm.toFixed(0)} meanwhile`);
+      // Until its lease ends, the state still names the leader that was killed.
+      await until('one leads anew', LOST_MS, async () => (await epoch()) > term);
       await view.whole();
       figure(`all daemons restarted: all live and one leads after ${took()}`);
       expect(storm).toBeLessThan(3 * steady);
@@ -146,18 +129,22 @@ describe('daemons', () => {
   );
 
   test(
-    'daemons restarted one after the other: no request fails, nothing is touched',
+    'daemons restarted one after the other, one with a damaged copy of the state: no request fails, nothing is touched',
     async () => {
       const { view, ledger } = stage;
       ledger.allow({});
       const before = await view.containers('pyex');
+      const damaged = await follower();
+      const said = damaged.log().length;
       stage.loadBegins();
       for (const host of hosts()) {
         await host.signal('SIGTERM');
         await until(`reactord of ${host.name} has ended`, 20_000, () => !host.running());
+        if (host === damaged) flipBits(join(host.data, 'copy/data.mdb'));
         await host.start();
       }
       await view.whole();
+      expect(damaged.log().slice(said)).toMatch(/copy of the cluster state in \S+ cannot be used and is begun anew/);
       await stage.accounted('daemons restarted in turn');
       expect(await view.containers('pyex')).toEqual(before);
     },
@@ -184,28 +171,65 @@ describe('daemons', () => {
     },
     TEST_MS,
   );
+
+  test(
+    'a host whose remembered epoch was damaged starts nothing until the file is deleted',
+    async () => {
+      const { view, ledger } = stage;
+      const damaged = await follower();
+      const [asked] = view.others(damaged) as readonly [Host];
+      ledger.allow({});
+      const before = await view.containers('pyex');
+      const its = await damaged.containers('pyex');
+      stage.loadBegins();
+      await damaged.signal('SIGKILL');
+      const file = join(damaged.data, 'epoch');
+      truncateSync(file, statSync(file).size / 2);
+      const starting = damaged.start();
+      // Awaited below; until then a failure of something else must not leave it unheard.
+      starting.catch(() => undefined);
+      await until('it says what it waits for', 20_000, async () =>
+        (await (await fetch(`${damaged.api}/readyz`)).text()).includes(`${file}, which remembers`),
+      );
+      await stage.update({ scaling: 'min_instances=12\nmax_instances=12' }, asked);
+      await until('the others have started theirs', 20_000, async () => {
+        const rows = await view.rows('pyex', asked);
+        return rows.length === 12 && rows.every(({ host, state }) => state === 'ready' || host === damaged.name);
+      });
+      expect(await damaged.containers('pyex')).toEqual(its);
+      expect(await view.containers('pyex')).toEqual(expect.arrayContaining([...before]));
+      rmSync(file);
+      await starting;
+      await view.settled('pyex', 12, asked);
+      ledger.allow({ surge: 12 - INSTANCES });
+      await stage.update({}, asked);
+      await view.settled('pyex', INSTANCES, asked);
+      await stage.accounted('remembered epoch damaged');
+    },
+    TEST_MS,
+  );
 });
 
 describe('the network', () => {
-  test.each<CutDirection>(['both', 'from'])(
-    'a host cut off from the state alone (%s): its containers and all traffic go on',
-    async (direction) => {
+  test(
+    'a leader that the answers of the state do not reach any more: its containers and all traffic go on',
+    async () => {
       const { cluster, view, ledger } = stage;
       ledger.allow({});
       const before = await view.containers('pyex');
       const lonely = (await view.leader())!;
       const [asked] = view.others(lonely) as readonly [Host];
       stage.loadBegins();
-      await lonely.cutFrom(cluster.redis.places, direction);
+      // Commands still arrive, which is worse than when nothing does: they count, and their sender does not know.
+      await lonely.cutFrom(cluster.redis.places, 'from');
       await leads(lonely, asked);
       await until('its lease is gone', LOST_MS, async () => (await view.liveHosts(asked)) === 2);
-      await lasting(3_000);
       const took = stopwatch();
       await lonely.heal();
       await view.whole(lonely);
-      figure(`cut off from the state (${direction}): back ${took()} after the cut was healed`);
+      figure(`cut off from the state: back ${took()} after the cut was healed`);
       await view.settled('pyex', INSTANCES, lonely);
-      await stage.accounted(`cut off from the state (${direction})`);
+      await stage.accounted('cut off from the state');
       expect(await view.containers('pyex')).toEqual(before);
     },
     TEST_MS,
@@ -289,8 +313,10 @@ describe('the network', () => {
       const rest = view.others(suspended);
       stage.loadBegins(rest);
       const deathMs = performance.now();
+      const took = stopwatch();
       await suspended.suspend();
       await leads(suspended, rest[0]!);
+      figure(`leader suspended: another leads after ${took()}`);
       await lasting(LEASE_MS / 3);
       await suspended.resume();
       await view.whole(rest[0]);
@@ -303,7 +329,7 @@ describe('the network', () => {
   );
 
   test(
-    'links cut and healed at random for a minute: in the end all is as if nothing had been',
+    'links cut and healed at random for longer than a lease: in the end all is as if nothing had been',
     async () => {
       const { cluster, view, ledger } = stage;
       const seed = Number(process.env['REACTOR_TEST_SEED'] ?? randomInt(1, 2 ** 31));
@@ -314,7 +340,7 @@ describe('the network', () => {
       ledger.allow({ surge: INSTANCES });
       await stage.update({ unknownSeconds: 5 });
       stage.loadBegins();
-      const endMs = Date.now() + 60_000;
+      const endMs = Date.now() + RANDOM_MS;
       while (Date.now() < endMs) {
         const host = pick(hosts());
         if (draw() < 0.4) await host.heal();
@@ -450,7 +476,6 @@ describe('operators', () => {
     'a host that comes back under its name with an empty disk of the daemon is a host like any other',
     async () => {
       const { view, ledger } = stage;
-      await spreadOut();
       const renewed = await busiestFollower();
       const rest = view.others(renewed);
       await stage.update({ unknownSeconds: 5 }, rest[0]);
@@ -478,21 +503,21 @@ describe('operators', () => {
 
 describe('the state', () => {
   test(
-    'Redis killed for a minute: clients notice nothing, nothing is started or stopped',
+    'Redis killed for longer than a lease: clients notice nothing, nothing is started or stopped',
     async () => {
       const { cluster, view, ledger } = stage;
       ledger.allow({});
       const before = await view.containers('pyex');
       stage.loadBegins();
       await cluster.redis.kill();
-      await lasting(60_000);
+      await lasting(OUTAGE_MS);
       expect(await view.containers('pyex')).toEqual(before);
       await cluster.redis.start();
       const took = stopwatch();
       await view.whole();
-      figure(`Redis away for 60 s: all hosts and a leader again after ${took()}`);
+      figure(`Redis away for ${OUTAGE_MS / 1000} s: all hosts and a leader again after ${took()}`);
       await view.settled('pyex', INSTANCES);
-      await stage.accounted('Redis away for 60 s');
+      await stage.accounted('Redis away');
       expect(await view.containers('pyex')).toEqual(before);
     },
     TEST_MS,

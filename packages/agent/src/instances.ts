@@ -71,6 +71,8 @@ export function createInstances(options: InstancesOptions): Instances {
   const tracked = new Map<string, Tracked>();
   const turnstile = createTurnstile(options.startLimit);
   const orphans = new Set<string>();
+  /** One for each start under way: any number of them is one listener of the agent's own signal. */
+  const launching = new Set<AbortController>();
   let listed: readonly Container[] = [];
 
   const portsInUse = (): ReadonlySet<number> => {
@@ -116,21 +118,23 @@ export function createInstances(options: InstancesOptions): Instances {
       meter.add('reactor_start_failures_total', { endpoint: record.endpoint });
       tell(record.endpoint, 'error', 'LAUNCH_FAILURE', `${record.id} on ${host} could not be started: ${one.startFailure}`);
     };
+    const stop = new AbortController();
     const work = async (): Promise<void> => {
+      launching.add(stop);
       const container = await launch(record, {
         engine,
         ports: takePort(one),
         portsInUse,
         address: options.address,
         apiUrl: options.apiUrl,
-        signal: options.signal,
+        signal: stop.signal,
         progress: (line) => tell(record.endpoint, 'info', 'IMAGE_PULL', `${record.container.image}: ${line}`),
         starting: async () => {
           const leave = await turnstile.enter();
           one.task = 'starting';
           return leave;
         },
-      });
+      }).finally(() => launching.delete(stop));
       // What the start answered is as good as the next listing, and its check need not wait for that.
       if (container.status === 'running') watch(record, container, null, one);
     };
@@ -226,7 +230,11 @@ export function createInstances(options: InstancesOptions): Instances {
     }
   };
 
-  options.signal.addEventListener('abort', () => tracked.forEach(stopWatching), { once: true });
+  const endAll = (): void => {
+    tracked.forEach(stopWatching);
+    for (const stop of launching) stop.abort();
+  };
+  options.signal.addEventListener('abort', endAll, { once: true });
 
   const reconcile = (cluster: Cluster, containers: readonly Container[], admitted: boolean): Commit | null => {
     listed = containers;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
@@ -178,6 +179,20 @@ test('a start that fails for good is told with its reason', async () => {
 test('an image that is not to be had is told with its reason', async () => {
   await untilState('exited', record({ container: aContainerConfig({ image: 'nowhere:1' }) }));
   expect(report()?.error).toMatch(/nowhere:1/);
+});
+
+test('any number of starts costs the signal of the agent one listener, and all of them end with it', async () => {
+  const given: AbortSignal[] = [];
+  engine.prepare = (_image, _progress, signal) => {
+    given.push(signal);
+    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  };
+  agent();
+  await round(...Array.from({ length: 12 }, (_, index) => record({ id: `i${index}` })));
+  expect(given).toHaveLength(12);
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1);
+  stop.abort();
+  expect(given.every(({ aborted }) => aborted)).toBe(true);
 });
 
 test('a Docker that is silent for a moment fails no start', async () => {

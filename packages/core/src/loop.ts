@@ -25,6 +25,8 @@ export function startLoop(options: LoopOptions): Loop {
   const { clock, signal, round, failed } = options;
   let woken = false;
   let nudge = new AbortController();
+  // What this loop waits on listens here, so that the signal many loops share has one listener of each.
+  const ended = new AbortController();
 
   const wake = (): void => {
     woken = true;
@@ -32,14 +34,18 @@ export function startLoop(options: LoopOptions): Loop {
   };
 
   const rest = async (): Promise<void> => {
-    await clock.sleep(options.minGapMs, signal);
+    await clock.sleep(options.minGapMs, ended.signal);
     if (woken || signal.aborted) return;
     nudge = new AbortController();
     // Set before sleeping and checked after: a wake-up between the two lines above must not be lost.
     if (!woken && !signal.aborted) await clock.sleep(options.intervalMs - options.minGapMs, nudge.signal);
   };
   // Not AbortSignal.any: on Node 20 every combined signal stays referenced by the long-lived one.
-  signal.addEventListener('abort', wake, { once: true });
+  const end = (): void => {
+    ended.abort();
+    wake();
+  };
+  signal.addEventListener('abort', end, { once: true });
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {

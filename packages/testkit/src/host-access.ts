@@ -6,6 +6,7 @@ import { collect } from './command.js';
 export interface HostAccess {
   /** Runs `reactor WORDS` against its daemon, fails with its output unless it ends with status 0. */
   reactor(words: readonly string[], input?: string): Promise<string>;
+  /** What is, as the daemon can tell it now: fails on an answer from before the state was away. */
   get<T>(path: string): Promise<T>;
   /** Any request to its API, with the cluster's key. */
   request(path: string, init?: RequestInit): Promise<Response>;
@@ -32,6 +33,8 @@ export function createAccess(name: string, api: string, key: () => string): Host
     get: async <T>(path: string) => {
       const response = await request(path);
       if (!response.ok) throw new Error(`GET ${path} on ${name} answered ${response.status}: ${await response.text()}`);
+      const staleSince = response.headers.get('stale-since');
+      if (staleSince !== null) throw new Error(`GET ${path} on ${name} was answered as of ${staleSince}`);
       return (await response.json()) as T;
     },
   };
