@@ -24,6 +24,7 @@ export default {
       ...shared,
       displayName: 'real',
       testMatch: ['<rootDir>/packages/*/test/**/*.real.test.ts', '<rootDir>/test/**/*.real.test.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/after-each-file.ts'],
     },
   ],
 };

@@ -1,16 +1,23 @@
 // The walk-through of the README, driven and watched. One thing: the script of the show; the stage is scripts/show/.
 import { parseArgs } from 'node:util';
+import { showCluster } from './show/cluster-show.mjs';
 import { startLoad } from './show/load.mjs';
 import { createScreen } from './show/screen.mjs';
 import { buildStage } from './show/stage.mjs';
 
 const USAGE = `scripts/demo [--keep] [--url URL | --port PORT] [--state redis://HOST:PORT]
+scripts/demo --hosts N
 
   --keep         leave everything running and say what to type next
   --url URL      where the service answers (default http://, that is port 80)
   --port PORT    the same as --url http://:PORT
   --state URL    keep the cluster state in that Redis, which must be empty, instead of embedded
+  --hosts N      show N hosts (3 to 9) as one, each in a network namespace of this machine with an engine, a reactord and
+                 an nginx of its own; one of them loses its power under load
 `;
+
+/** Losing one of fewer is losing half; more is only more of the same, and 60 MB each. */
+const HOSTS = { least: 3, most: 9 };
 
 /** Requests per second. The rule allows 1 per instance, so anything well above 5 asks for all five. */
 const LOAD_PER_SECOND = 25;
@@ -42,17 +49,26 @@ function readOptions() {
         url: { type: 'string' },
         port: { type: 'string' },
         state: { type: 'string', default: 'embedded' },
+        hosts: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     if (values.port !== undefined && values.url !== undefined) throw new Error('--url and --port say the same thing; give one');
     if (values.port !== undefined && !/^[1-9][0-9]{0,4}$/.test(values.port))
       throw new Error(`--port: '${values.port}' is not a port`);
+    if (values.hosts !== undefined) checkHosts(values);
     return { ...values, url: values.url ?? (values.port === undefined ? 'http://' : `http://:${values.port}`) };
   } catch (error) {
     process.stderr.write(`demo: ${error.message}\n\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function checkHosts({ hosts, keep, url, port, state }) {
+  if (!/^[1-9]$/.test(hosts) || Number(hosts) < HOSTS.least || Number(hosts) > HOSTS.most)
+    throw new Error(`--hosts: '${hosts}' is not a number from ${HOSTS.least} to ${HOSTS.most}`);
+  if (keep || url !== undefined || port !== undefined || state !== 'embedded')
+    throw new Error('--hosts goes with none of --keep, --url, --port and --state: those hosts are made for the show');
 }
 
 const serves = (address) =>
@@ -65,6 +81,7 @@ async function main() {
   const options = readOptions();
   if (options.help) return void process.stdout.write(USAGE);
   const screen = createScreen(process.stdout);
+  if (options.hosts !== undefined) process.exit(await showCluster(Number(options.hosts), screen));
   const startedMs = Date.now();
   let stage = null;
   let load = null;

@@ -4,6 +4,7 @@ import { VERBS } from '../packages/cli/src/verb-table.js';
 import { readDocument } from '../packages/config/src/reader.js';
 import { SCHEMA } from '../packages/config/src/schema.js';
 import { ERRORS } from '../packages/core/src/errors.js';
+import { ACL_RULE } from '../packages/state/src/redis-replies.js';
 import { PACKAGES } from './package-table.js';
 import { filesBelow, has, textOf } from './source-tree.js';
 
@@ -143,4 +144,9 @@ describe.each(filesBelow('configs').filter((file) => file.endsWith('.conf') && !
     expect(set.length).toBeGreaterThan(0);
     expect(set.filter((key) => !known.has(key))).toEqual([]);
   });
+});
+
+test('the README grants a user of Redis what the tests grant theirs', () => {
+  const granted = /^ACL SETUSER reactor on >PASSWORD (.*)$/m.exec(textOf('README.md'))?.[1];
+  expect(granted).toBe(ACL_RULE);
 });

@@ -313,10 +313,10 @@ describe('containers that fail', () => {
     // Waits of 1, 2, 4, 8, ... s, each up to a quarter shorter.
     const allowed = 2 + Math.ceil(Math.log2(elapsedS / 0.75 + 1));
     for (const name of names) {
-      expect({ name, starts: created.filter((event) => event.includes(`reactor-${name}-`)).length <= allowed }).toEqual({
-        name,
-        starts: true,
-      });
+      // Instances, not containers: a start that a busy Docker did not answer in time is made again under the same name.
+      const starts = created.filter((event) => event.includes(`reactor-${name}-`));
+      const instances = new Set(starts.map((event) => event.split(' ')[1]));
+      if (instances.size > allowed) throw new Error(`${name} was started more than ${allowed} times: ${starts.join(', ')}`);
       // One of its max_instances, and one on its way out.
       expect((await containers(`label=reactor.endpoint=${name}`)).length).toBeLessThanOrEqual(2);
     }

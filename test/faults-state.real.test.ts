@@ -20,7 +20,6 @@ import {
   metricOf,
   nginxOf,
   operationsAtRest,
-  operationsDuring,
   type RunningReactor,
   sandbox,
   startLoad,
@@ -209,17 +208,35 @@ describe('the state is in Redis', () => {
     await atRest();
   }, 90_000);
 
-  test('emptied: nothing is stopped or taken out of service, and readiness names it', async () => {
+  test('emptied: it is restored from this host’s copy by itself, nothing is stopped and no request fails', async () => {
     const before = await untouched();
+    const endpoints = await reactor.reactor(['list']);
+    await atRest();
     const load = startLoad({ url: ALPHA, perSecond: 30 });
     command('FLUSHALL');
-    await until('readiness says that the state is another one', 15_000, async () =>
-      (await readyz()).problems.some((problem) => /empty|cluster/.test(problem)),
+    const sinceMs = Date.now();
+    await until('readiness says that the state is empty', 15_000, async () =>
+      (await readyz()).problems.some((problem) => /empty/.test(problem)),
     );
-    expect(await operationsDuring(reactor, { ms: REST_MS, revision: async () => '' })).toEqual([]);
+    await until('the state is restored', 30_000, () => /restored the cluster state/.test(reactor.log()));
+    console.log(`emptied: restored after ${((Date.now() - sinceMs) / 1000).toFixed(1)} s`);
+    await back('emptied');
+    await settled(2);
+    expect(await reactor.reactor(['list'])).toBe(endpoints);
     expect((await load.stop()).failures).toEqual([]);
     expect(await untouched()).toEqual(before);
-  }, 60_000);
+    await atRest();
+  }, 90_000);
+
+  test('emptied while the daemon was away: it knows the state by its copy, restores it and changes nothing', async () => {
+    const before = await untouched();
+    await reactor.kill('SIGKILL');
+    command('FLUSHALL');
+    await reactor.start();
+    await settled(2);
+    expect(await untouched()).toEqual(before);
+    await atRest();
+  }, 90_000);
 });
 
 describe('the state is embedded', () => {

@@ -43,10 +43,38 @@ test('the only host is not emptied: its instances stay until another one has roo
   expect((await reactor.tryReactor(['place', 'pyex', '--dry-run'])).stdout).toContain('pyex would go to vm1');
 }, 60_000);
 
+test('what is mistyped is said in one line, with what was expected', async () => {
+  for (const [words, status, told] of [
+    [['scale', 'pyex'], 2, 'expected ENDPOINT=COUNT or ENDPOINT=auto'],
+    [['scale', 'pyex=-1'], 2, 'expected ENDPOINT=COUNT'],
+    [['scale', 'pyex=2', '--for', 'soon'], 2, "--for: 'soon' is not a duration"],
+    [['scale', 'pyx=2'], 1, "no endpoint 'pyx'"],
+    [['ps', 'pyx'], 1, "no endpoint 'pyx'"],
+    [['host', 'drian', 'vm1'], 2, "did you mean 'drain'"],
+    [['host', 'drain', 'vm9'], 1, "no host 'vm9'; there is vm1"],
+    [['place', 'pyx', '--dry-run'], 1, "no endpoint 'pyx'"],
+    [['place', 'pyex'], 2, 'place only asks'],
+    [['logs', 'pyex', '--since', 'yesterday'], 2, '--since: expected a time such as 10m'],
+    [['logs', 'pyex', '--tail', '1.5'], 2, '--tail: expected a whole number'],
+  ] as const) {
+    const answer = await reactor.tryReactor(words);
+    expect([words.join(' '), answer.status, answer.stdout]).toEqual([words.join(' '), status, '']);
+    expect(answer.stderr).toContain(told);
+    expect(answer.stderr.trimEnd().split('\n')).toHaveLength(1);
+  }
+}, 60_000);
+
+test('explain says what every host answered to the newest start', async () => {
+  expect(await reactor.reactor(['explain', 'pyex'])).toMatch(
+    /\nPlacement\n {2}(started|first refused) .*\n {2}HOST +VERDICT +FILTER +WHY\n {2}vm1 +/,
+  );
+});
+
 test('the cluster is told at a glance, and what the containers wrote is there to read', async () => {
   const info = await reactor.reactor(['info']);
   expect(info).toMatch(/^Endpoints: 1 \(1 RUNNING\)$/m);
   expect(info).toMatch(/^ {2}└ State: ready, heard /m);
+  expect(info).toMatch(/^ {2}└ API: on loopback only$/m);
   await reactor.reactor([
     'set',
     'pyex',
@@ -57,6 +85,6 @@ test('the cluster is told at a glance, and what the containers wrote is there to
   await until('both streams are read', 30_000, async () => {
     const rows = (await reactor.reactor(['logs', 'pyex', '--json'])).split('\n').filter((line) => line !== '');
     const parts = rows.map((line) => (JSON.parse(line) as readonly string[]).slice(2).join(' '));
-    return parts.includes('stdout hello') && parts.includes('stderr oh');
+    return parts.includes('stdout hello vm1') && parts.includes('stderr oh vm1');
   });
 }, 60_000);

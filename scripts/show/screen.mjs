@@ -29,17 +29,18 @@ export function createScreen(out) {
           .map((each) => `    ${each.slice(0, LONGEST_LINE)}`)
           .join('\n'),
       ),
-    status(text, sinceMs) {
+    /** @param gist what has to change for a plain line to be worth it */
+    status(text, sinceMs, gist = text) {
       const nowMs = Date.now();
       const full = `    [${((nowMs - sinceMs) / 1000).toFixed(0).padStart(3)} s] ${text}`;
       if (terminal) {
         out.write(`\r\x1b[2K${full.slice(0, (out.columns ?? 120) - 1)}`);
         open = true;
-      } else if (text !== last || nowMs - lastMs >= QUIET_MS) {
+      } else if (gist !== last || nowMs - lastMs >= QUIET_MS) {
         line(full);
         lastMs = nowMs;
       }
-      last = text;
+      last = gist;
     },
     close,
   };

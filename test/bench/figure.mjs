@@ -11,6 +11,8 @@ const UNITS = {
   'requests/s': (value) => `${grouped(value)} requests/s`,
   'round trips': (value) => `${grouped(value)} round trips`,
   reloads: (value) => `${grouped(value)} reloads`,
+  requests: (value) => `${grouped(value)} requests`,
+  commands: (value) => `${value.toFixed(1)} commands`,
   commits: (value) => `${grouped(value)} commits`,
 };
 

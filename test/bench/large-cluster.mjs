@@ -36,7 +36,6 @@ const documentOf = (endpoint) => ({
 export function largeCluster(nowMs) {
   const records = [[KEYS.leader, { host: hostName(0), epoch: EPOCH }]];
   for (let host = 0; host < HOSTS; host++) records.push([KEYS.host(hostName(host)), hostRecord(host, nowMs)]);
-  const serving = [];
   for (let endpoint = 0; endpoint < ENDPOINTS; endpoint++) {
     const name = endpointName(endpoint);
     const document = documentOf(endpoint);
@@ -49,14 +48,12 @@ export function largeCluster(nowMs) {
     for (let instance = 0; instance < INSTANCES; instance++) {
       const host = (endpoint * INSTANCES + instance) % HOSTS;
       const id = instanceName(endpoint, instance);
-      serving.push(id);
       records.push([KEYS.instance(id), instanceRecord({ id, endpoint, host, config, hash, nowMs })]);
       records.push([KEYS.report(hostName(host), id), instanceReport({ id, endpoint, host, nowMs })]);
     }
   }
-  serving.sort();
   for (let host = 0; host < HOSTS; host++) {
-    const value = { host: hostName(host), revision: 1, serving, setAside: {}, error: null };
+    const value = { host: hostName(host), revision: 1, serving: [], setAside: {}, error: null };
     records.push([KEYS.balancer(hostName(host)), value]);
   }
   return records;
@@ -138,6 +135,7 @@ function hostRecord(host, nowMs) {
     images: [{ id: 'sha256:eb2b727f547d', tags: ['shop:1.0'] }],
     containers: [],
     dockerVersion: '20.10.24',
+    apiUrl: null,
     dockerError: null,
     startedAtMs: nowMs - 3_600_000,
     version: '0.1.0',

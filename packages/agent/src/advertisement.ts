@@ -2,6 +2,7 @@ import {
   type Clock,
   type ContainerEngine,
   describeError,
+  type EpochMark,
   type HostRecord,
   KEYS,
   type Lease,
@@ -20,10 +21,14 @@ export interface AdvertisementOptions {
   readonly host: string;
   readonly name: string;
   readonly address: string;
+  /** Where other hosts' daemons reach this one's API; null when they do not. */
+  readonly advertisedUrl: string | null;
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly version: string;
+  /** The newest term of leadership this host has obeyed. */
+  readonly epochSeen: () => EpochMark | null;
 }
 
 export interface Advertisement {
@@ -85,7 +90,7 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   const round = async (): Promise<void> => {
     const current = await refresh();
     const held = await hold();
-    const text = JSON.stringify(current);
+    const text = JSON.stringify({ ...current, epochSeen: options.epochSeen() });
     if (text === written) return;
     await store.commit({ expect: [], write: [{ key: KEYS.host(options.host), value: JSON.parse(text), lease: held.id }] });
     written = text;
@@ -99,8 +104,8 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
 }
 
 async function describe(options: AdvertisementOptions, startedAtMs: number, before: HostRecord | null): Promise<HostRecord> {
-  const { host: id, name, address, slots, overcommit, version } = options;
-  const own = { id, name, address, slots, overcommit, version, startedAtMs };
+  const { host: id, name, address, advertisedUrl: apiUrl, slots, overcommit, version } = options;
+  const own = { id, name, address, apiUrl, slots, overcommit, version, startedAtMs, epochSeen: options.epochSeen() };
   try {
     const facts = await options.engine.facts();
     return {

@@ -7,22 +7,24 @@ import {
   describeError,
   type EndpointConfig,
   type EndpointRecord,
-  type Json,
+  isSilent,
   LOGS,
   type LoadBalancer,
   type LogEntry,
   type LogLevel,
   type Loop,
+  type MarkKeeper,
   type Meter,
+  publishedTraffic,
   ReactorError,
   readCluster,
   type StateStore,
   type StateView,
   startLoop,
-  TOPICS,
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
+import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import { createPortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
@@ -53,7 +55,10 @@ export interface AgentOptions {
   readonly host: string;
   readonly name: string;
   readonly address: string;
+  /** What instances are told. */
   readonly apiUrl: string;
+  /** What other hosts' daemons are told; null while the API listens on loopback only. */
+  readonly advertisedUrl: string | null;
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -62,6 +67,7 @@ export interface AgentOptions {
   /** The load of this host has just jumped: a reason to decide now rather than at the next round. */
   readonly surge: () => void;
   readonly version: string;
+  readonly marks: MarkKeeper;
 }
 
 export interface Agent {
@@ -77,6 +83,8 @@ const MIN_GAP_MS = 10;
 /** Docker's events say when to look; this is how often to look all the same. */
 const LIST_EVERY_MS = 5_000;
 const TRAFFIC_EVERY_MS = 250;
+/** Nothing new to say is said once a round of the controller; the first request ends the pause at once. */
+const SILENCE_EVERY_MS = 1_000;
 /** Published traffic outlives a restart of the daemon; how old it may be is judged by its time stamp. */
 const TRAFFIC_TTL_MS = 30_000;
 const WATCH_RETRY_MS = 1_000;
@@ -88,7 +96,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const diary = createDiary(store, clock, log);
   const complaints = createComplaints(log);
 
-  const advertisement = createAdvertisement(options);
+  const fence = createFence(options.marks);
+  const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark });
   const instances = createInstances({
     ...options,
     ports: createPortPool(options.portRange, options.random()),
@@ -118,13 +127,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
 
   const surges = createSurgeDetector();
-  const see = createSight(store);
+  const see = createSight(store, fence, (problem) => {
+    if (problem === null) log('info', 'the cluster state is followed again');
+    else log('error', problem);
+  });
   const list = createListing(engine, clock);
 
   const instancesRound = async (): Promise<void> => {
-    const cluster = await see();
+    const { cluster, admitted } = await see();
     // Last, for what is older than the end of a start would have it started again.
-    const change = instances.reconcile(cluster, await list.containers());
+    const change = instances.reconcile(cluster, await list.containers(), admitted);
     if (change !== null) await store.commit(change);
     complaints.settle('instances');
   };
@@ -133,15 +145,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // Adopted before it is changed; tried again at every round while it cannot be had.
     if (!opened) await balancer.open();
     opened = true;
-    const cluster = await see();
-    await balancing.round(cluster, reachability.unreachable(cluster));
+    const { cluster, admitted } = await see();
+    // What it serves it goes on serving.
+    if (admitted) await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
   };
+  /** Of the last publication. */
+  let silence = { said: false, atMs: 0 };
   const trafficRound = async (): Promise<void> => {
     if (!opened) return;
     const report = await balancer.traffic(clock.now());
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
-    await store.publish({ [TOPICS.trafficOf(host)]: report as unknown as Json }, TRAFFIC_TTL_MS);
+    const silent = isSilent(report);
+    if (!(silent && silence.said && Math.abs(report.atMs - silence.atMs) < SILENCE_EVERY_MS)) {
+      await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
+      silence = { said: silent, atMs: report.atMs };
+    }
     if (surges.jumped(report)) options.surge();
     complaints.settle('traffic');
   };
@@ -167,7 +186,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 
   const watchState = async (): Promise<void> => {
-    const { revision } = await see();
+    const { revision } = (await see()).cluster;
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
@@ -193,20 +212,39 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const problems = (): readonly string[] => [
     ...complaints.open(),
+    ...(fence.problem() === null ? [] : [`fence: ${fence.problem()}`]),
     ...(balancing.problem() ? [`load balancer: ${balancing.problem()}`] : []),
   ];
   return { problems, stop };
 }
 
-/** The cluster as of now; grouping it anew is spared while nothing has moved. */
-function createSight(store: StateStore): () => Promise<Cluster> {
+interface Sight {
+  readonly cluster: Cluster;
+  /** Whether it may be acted on. */
+  readonly admitted: boolean;
+}
+
+/**
+ * The cluster as of now and whether it may be acted on; grouping it anew is spared while nothing has moved. One look after
+ * the other, so that a slow answer from before a new term is never taken for a state that fell back.
+ */
+function createSight(store: StateStore, fence: Fence, changed: (problem: string | null) => void): () => Promise<Sight> {
   let view: StateView | undefined;
   let cluster: Cluster | undefined;
-  return async () => {
+  let last: Promise<unknown> = Promise.resolve();
+  const look = async (): Promise<Sight> => {
     const next = await store.read('', view);
     if (next !== view || cluster === undefined) cluster = readCluster(next);
     view = next;
-    return cluster;
+    const before = fence.problem();
+    const admitted = fence.admits(cluster);
+    if (fence.problem() !== before) changed(fence.problem());
+    return { cluster, admitted };
+  };
+  return () => {
+    const sight = last.then(look, look);
+    last = sight;
+    return sight;
   };
 }
 

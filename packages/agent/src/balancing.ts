@@ -14,7 +14,8 @@ import {
 
 /**
  * Keeps the host's load balancer at what the cluster state says should be served, and says what it has taken up. The
- * record's revision means: the newest drain this load balancer has seen and obeyed has at most that revision.
+ * record's revision means: the newest drain this load balancer has seen and obeyed has at most that revision. So the record
+ * need not list who is served: it stays small, and an instance that starts costs no write of every host.
  */
 export interface BalancingOptions {
   readonly store: StateStore;
@@ -98,7 +99,7 @@ function accepted(
   const serving = services
     .filter((service) => !(service.endpoint in setAside))
     .flatMap((service) => service.backends.map((backend) => backend.id))
-    .filter((id) => cluster.instances.has(id))
+    .filter((id) => (cluster.instances.get(id)?.value.phase ?? 'run') !== 'run')
     .sort();
   return { host, revision: newestIntent(cluster), serving, setAside, error: null };
 }

@@ -26,7 +26,8 @@ import { createTurnstile } from './turnstile.js';
  *
  * 1. A container is stopped only on a record that says `remove`; the absence of a record never stops anything.
  * 2. A container found with the label of an instance is that instance, whoever started it (adoption).
- * 3. What a former daemon knew of the very same container (id and start time) still holds, so a restart changes nothing.
+ * 3. A view that is not admitted (fence.ts) starts and stops nothing and deletes no report; what is, is still said.
+ * 4. What a former daemon knew of the very same container (id and start time) still holds, so a restart changes nothing.
  */
 export interface InstancesOptions {
   readonly engine: ContainerEngine;
@@ -49,8 +50,8 @@ export interface InstancesOptions {
 }
 
 export interface Instances {
-  /** Acts on what is meant and returns the commit that reports what is; null when nothing changed. */
-  reconcile(cluster: Cluster, containers: readonly Container[]): Commit | null;
+  /** Acts on what is meant, if that is admitted, and returns the commit that reports what is; null when nothing changed. */
+  reconcile(cluster: Cluster, containers: readonly Container[], admitted: boolean): Commit | null;
 }
 
 interface Tracked {
@@ -116,7 +117,7 @@ export function createInstances(options: InstancesOptions): Instances {
       tell(record.endpoint, 'error', 'LAUNCH_FAILURE', `${record.id} on ${host} could not be started: ${one.startFailure}`);
     };
     const work = async (): Promise<void> => {
-      await launch(record, {
+      const container = await launch(record, {
         engine,
         ports: takePort(one),
         portsInUse,
@@ -130,6 +131,8 @@ export function createInstances(options: InstancesOptions): Instances {
           return leave;
         },
       });
+      // What the start answered is as good as the next listing, and its check need not wait for that.
+      if (container.status === 'running') watch(record, container, null, one);
     };
     void run(one, 'pulling', work, giveUp);
   };
@@ -189,9 +192,15 @@ export function createInstances(options: InstancesOptions): Instances {
     tell(record.endpoint, 'warning', 'UNHEALTHY_INSTANCE', `${record.id} on ${host}: ${health.error}`);
   };
 
-  const act = (record: InstanceRecord, container: Container | null, known: InstanceReport | null, one: Tracked): void => {
+  const act = (
+    record: InstanceRecord,
+    container: Container | null,
+    known: InstanceReport | null,
+    one: Tracked,
+    admitted: boolean,
+  ): void => {
     if (one.task !== null || options.signal.aborted) return;
-    const due = clock.now() >= one.retryAtMs;
+    const due = admitted && clock.now() >= one.retryAtMs;
     if (record.phase === 'remove') {
       if (container !== null && due) end(record, container, one);
     } else if (container?.status === 'running') {
@@ -219,7 +228,7 @@ export function createInstances(options: InstancesOptions): Instances {
 
   options.signal.addEventListener('abort', () => tracked.forEach(stopWatching), { once: true });
 
-  const reconcile = (cluster: Cluster, containers: readonly Container[]): Commit | null => {
+  const reconcile = (cluster: Cluster, containers: readonly Container[], admitted: boolean): Commit | null => {
     listed = containers;
     const byInstance = new Map(containers.map((container) => [container.instance, container]));
     const reports: InstanceReport[] = [];
@@ -228,12 +237,12 @@ export function createInstances(options: InstancesOptions): Instances {
       const one = trackedOf(tracked, record.id);
       const container = byInstance.get(record.id) ?? null;
       const known = cluster.reports.get(record.id)?.value ?? null;
-      act(record, container, known, one);
+      act(record, container, known, one, admitted);
       reports.push(reportOf({ record, container, known, health: one.health, task: one.task, startFailure: one.startFailure }));
     }
-    for (const [id, one] of tracked) if (!cluster.instances.has(id)) forget(tracked, id, one);
+    if (admitted) for (const [id, one] of tracked) if (!cluster.instances.has(id)) forget(tracked, id, one);
     noteOrphans(cluster, containers);
-    return changedReports(cluster, host, reports);
+    return changedReports(cluster, host, reports, admitted);
   };
 
   return { reconcile };
@@ -258,8 +267,8 @@ function stopWatching(one: Tracked): void {
   one.watching = null;
 }
 
-/** Reports that differ from what the state has, and deletions of those whose instance is forgotten. */
-function changedReports(cluster: Cluster, host: string, reports: readonly InstanceReport[]): Commit | null {
+/** Reports that differ from what the state has, and deletions of those whose instance is forgotten; a view that is not admitted may merely have lost it. */
+function changedReports(cluster: Cluster, host: string, reports: readonly InstanceReport[], admitted: boolean): Commit | null {
   const write: { key: string; value: Json }[] = [];
   for (const report of reports) {
     const stored = cluster.reports.get(report.id)?.value;
@@ -267,7 +276,8 @@ function changedReports(cluster: Cluster, host: string, reports: readonly Instan
       write.push({ key: KEYS.report(host, report.id), value: { ...report } });
   }
   for (const { value: stored } of cluster.reports.values()) {
-    if (stored.host === host && !cluster.instances.has(stored.id)) write.push({ key: KEYS.report(host, stored.id), value: null });
+    if (admitted && stored.host === host && !cluster.instances.has(stored.id))
+      write.push({ key: KEYS.report(host, stored.id), value: null });
   }
   return write.length === 0 ? null : { expect: [], write };
 }

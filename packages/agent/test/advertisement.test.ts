@@ -8,7 +8,7 @@ function fastClock() {
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { now: () => nowMs, sleep: async (ms: number) => pass(ms), pass };
+  return { now: () => nowMs, monotonic: () => nowMs, sleep: async (ms: number) => pass(ms), pass };
 }
 
 test('a Docker that hangs does not cost the host its lease, and is asked once', async () => {
@@ -21,7 +21,17 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
     asked += 1;
     return hangs ? new Promise<never>(() => undefined) : engine.facts();
   };
-  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', slots: 1000, overcommit: 0, labels: {}, version: '1' };
+  const host = {
+    host: 'vm1',
+    name: 'vm1',
+    address: '10.0.0.1',
+    advertisedUrl: 'http://10.0.0.1:8080',
+    slots: 1000,
+    overcommit: 0,
+    labels: {},
+    version: '1',
+    epochSeen: () => null,
+  };
   const advertisement = createAdvertisement({ ...host, store, clock, engine: { ...engine, facts } });
   await advertisement.round();
   hangs = true;
@@ -37,7 +47,8 @@ test('a clock that is set back does not cost the host its lease', async () => {
   const clock = fastClock();
   let passedMs = 0;
   const store = createFakeStore({ now: () => passedMs });
-  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', slots: 1000, overcommit: 0, labels: {}, version: '1' };
+  const about = { slots: 1000, overcommit: 0, labels: {}, version: '1', advertisedUrl: null, epochSeen: () => null };
+  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', ...about };
   const advertisement = createAdvertisement({ ...host, store, clock, engine: createFakeEngine() });
   await advertisement.round();
   clock.pass(-60_000);

@@ -6,6 +6,7 @@ import { type Health, UNREADY, watchHealth } from '../src/health.js';
 /** Real sockets and a clock that runs a hundred times as fast, so that nobody waits for a check interval. */
 const quickClock = {
   now: () => performance.now() * 100,
+  monotonic: () => performance.now() * 100,
   sleep: (ms: number, signal?: AbortSignal) =>
     new Promise<void>((resolve) => {
       const end = (): void => {

@@ -25,6 +25,7 @@ let reports: Map<string, InstanceReport>;
 
 const clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep: (ms: number, signal?: AbortSignal) =>
     new Promise<void>((resolve) => {
       const end = (): void => {
@@ -108,7 +109,7 @@ function cluster(...records: InstanceRecord[]): Cluster {
 
 /** One round, its commit carried out. Answers whether there was anything to report. */
 async function round(...records: InstanceRecord[]): Promise<boolean> {
-  const commit = instances.reconcile(cluster(...records), await engine.list());
+  const commit = instances.reconcile(cluster(...records), await engine.list(), true);
   for (const { key, value } of commit?.write ?? []) {
     if (value === null) reports.delete(key);
     else reports.set(key, value as unknown as InstanceReport);

@@ -14,6 +14,7 @@ let changes: string[];
 
 const clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.min(ms, 10))),
 };
 

@@ -3,11 +3,13 @@ import { describeError, ReactorError } from '@reactor/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { ApiContext } from './context.js';
 import type { ErrorTeller } from './error-reply.js';
-import { checkOrigin, type Gate } from './gate.js';
+import { checkOrigin, type Gate, keyHeaders } from './gate.js';
+import { type LastView, openReading, type Reading } from './last-view.js';
 import { quoted } from './offending-value.js';
 import { checkTarget, readBody, readIfMatch, readQuery, refuseKeyInQuery } from './request-form.js';
 import type { Body, Method, Reply, Route } from './route.js';
 import { PATHS } from './route-table.js';
+import type { StoredSettings } from './settings.js';
 
 /**
  * The way of every request: form of the target, origin, route and method, key, body, handler, reply. Each step may
@@ -18,6 +20,9 @@ export interface ApplicationParts {
   readonly context: ApiContext;
   readonly gate: Gate;
   readonly teller: ErrorTeller;
+  readonly settings: () => Promise<StoredSettings>;
+  /** What reads are answered from while the state is away; null answers none then. */
+  readonly lastView: () => LastView | null;
   /** Aborts when the server closes; followers end then. */
   readonly closing: AbortSignal;
 }
@@ -62,16 +67,18 @@ export function createApplication(parts: ApplicationParts): Express {
 }
 
 async function answer(
-  { context, gate, teller, closing }: ApplicationParts,
+  parts: ApplicationParts,
   routes: ReadonlyMap<Method, Route>,
   request: Request,
   response: Response,
 ): Promise<void> {
+  const { gate, teller, closing } = parts;
   const route = routeFor(routes, request, response);
   const query = readQuery(checkTarget(request.originalUrl).search, route);
+  const { context, settings, staleSinceMs } = readingFor(route, request, parts);
   if (!route.open) {
-    await gate.admit(request);
-    teller.reached();
+    await gate.admit(request, settings);
+    if (staleSinceMs() === null) teller.reached();
   }
   const left = new AbortController();
   const leave = (): void => left.abort();
@@ -85,14 +92,23 @@ async function answer(
         query,
         body: hasBody(request) ? await readBody(request) : NO_BODY,
         ifMatch: readIfMatch(request),
+        keyHeaders: keyHeaders(request),
         signal: left.signal,
       },
       context,
     );
+    const staleMs = staleSinceMs();
+    if (staleMs !== null) response.setHeader('stale-since', new Date(staleMs).toISOString());
     await send(reply, request, response, context);
   } finally {
     closing.removeEventListener('abort', leave);
   }
+}
+
+/** Whatever only reads the cluster's contents may be old; a write, and what monitors us, may not. */
+function readingFor(route: Route, request: Request, { context, settings, lastView }: ApplicationParts): Reading {
+  const reads = ['GET', 'HEAD'].includes(request.method) && route.versions.length > 0;
+  return reads ? openReading(context, settings, lastView) : { context, settings, staleSinceMs: () => null };
 }
 
 /** How long a refused body may go on coming. A client that reads the answer stops or leaves well before. */

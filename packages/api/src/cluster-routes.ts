@@ -1,4 +1,4 @@
-import { describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
+import { brakeOf, describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { serves } from './endpoint-views.js';
 import { hostRows, liveHosts } from './host-views.js';
@@ -31,8 +31,11 @@ export const DAEMON_ROUTES: readonly Route[] = [
     versions: [],
     open: true,
   }),
-  // Only whether the process works: restarting it because the state is away would help nobody.
-  route('GET', '/healthz', async () => json({ ok: true }), { versions: [], open: true }),
+  // The status says only whether the process works: restarting it because the state is away would help nobody.
+  route('GET', '/healthz', async (_request, { health }) => json({ ok: true, problems: health().problems }), {
+    versions: [],
+    open: true,
+  }),
   route('GET', '/readyz', showReadiness, { versions: [], open: true }),
   route('GET', '/metrics', showPrometheus, { versions: [] }),
 ];
@@ -62,7 +65,7 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
   for (const { value } of cluster.endpoints.values()) {
     if (value.state !== 'REMOVED') endpoints[value.state] = (endpoints[value.state] ?? 0) + 1;
   }
-  const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, 0)).filter(serves);
+  const serving = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, () => 0)).filter(serves);
   return json({
     active,
     instances: serving.length,
@@ -70,6 +73,7 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
     endpoints,
     cluster: cluster.id,
     leader: cluster.leader?.value.host ?? null,
+    brake: brakeOf(cluster, context.now())?.words ?? null,
     version: context.version,
     // Without what fills pages: every image and every foreign container.
     hosts: hostRows(cluster, traffic).map(({ images: _images, containers: _containers, ...row }) => row),

@@ -1,5 +1,5 @@
 import type { Cluster, ContainerEngine, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
-import { describeError, LOGS, readCluster, TOPICS } from '@reactor/core';
+import { describeError, LOGS, readCluster, TOPICS, trafficOfHosts } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
 import type { ClaimChecker } from './url-claim.js';
@@ -31,13 +31,15 @@ export interface Moment {
   readonly settings: StoredSettings;
 }
 
+export const momentOf = (view: StateView): Moment => ({ cluster: readCluster(view), settings: settingsOf(view) });
+
 /** Reads the whole state; the last view is handed back to the store, which skips the transfer when nothing moved. */
 export function momentReader(store: StateStore): () => Promise<Moment> {
   let view: StateView | undefined;
   let moment: Moment | undefined;
   return async () => {
     const fresh = await store.read('', view);
-    if (moment === undefined || fresh !== view) moment = { cluster: readCluster(fresh), settings: settingsOf(fresh) };
+    if (moment === undefined || fresh !== view) moment = momentOf(fresh);
     view = fresh;
     return moment;
   };
@@ -50,8 +52,7 @@ export async function trafficReports(context: ApiContext): Promise<readonly Traf
 
 /** The same by host. */
 export async function trafficByHost({ store }: ApiContext): Promise<ReadonlyMap<string, TrafficReport>> {
-  const latest = await store.latest(TOPICS.traffic);
-  return new Map([...latest].map(([topic, value]) => [topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport]));
+  return trafficOfHosts(await store.latest(TOPICS.traffic));
 }
 
 /**

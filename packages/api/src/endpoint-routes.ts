@@ -1,7 +1,16 @@
 import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
 import { type ConfigDocument, type EndpointState, type Json, ReactorError, TOPICS } from '@reactor/core';
 import { type ApiContext, trafficReports } from './context.js';
-import { instanceLists, instanceRows, metricsOf, newestDecision, rowOf, servingAddresses, statusOf } from './endpoint-views.js';
+import {
+  explainedDecision,
+  instanceLists,
+  instanceRows,
+  metricsOf,
+  newestDecision,
+  rowOf,
+  servingAddresses,
+  statusOf,
+} from './endpoint-views.js';
 import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
@@ -190,5 +199,6 @@ async function showMetrics(request: RouteRequest, context: ApiContext): Promise<
 async function showDecision(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, cluster } = await liveEndpoint(request, context);
   const published: ReadonlyMap<string, Json> = await context.store.latest(TOPICS.decision(name));
-  return json(newestDecision(cluster, name, published, TOPICS.decision(name)));
+  const decision = newestDecision(cluster, name, published, TOPICS.decision(name));
+  return json(explainedDecision(cluster, name, decision));
 }

@@ -22,7 +22,7 @@ const WORDS: readonly InstanceWord[] = ['starting', 'ready', 'unhealthy', 'dead'
 /** All instances that carry the endpoint's name, oldest first; those of a removed namesake too, as long as they exist. */
 export function instancesOf(cluster: Cluster, endpoint: string): readonly InstanceView[] {
   return (cluster.instancesOf.get(endpoint) ?? [])
-    .map((instance) => viewInstance(instance, cluster, 0))
+    .map((instance) => viewInstance(instance, cluster, () => 0))
     .sort((a, b) => a.record.createdAtMs - b.record.createdAtMs || (a.record.id < b.record.id ? -1 : 1));
 }
 
@@ -119,6 +119,13 @@ export function instanceRows(cluster: Cluster, endpoint: string, reports: readon
     slots: view.record.slots,
     error: view.report?.error ?? null,
   }));
+}
+
+/** The same with what every host answered to the newest start, unless the decision itself tells it. */
+export function explainedDecision(cluster: Cluster, endpoint: string, decision: Json): Json {
+  const kept = memberOf(cluster.histories.get(endpoint)?.value ?? null, 'placement');
+  const told = memberOf(decision, 'placement') !== null;
+  return told || kept === null || decision === null || typeof decision !== 'object' ? decision : { ...decision, placement: kept };
 }
 
 /** The newest of what was published and what is remembered; null before the first decision. */

@@ -14,15 +14,18 @@ import type { Settings, StoredSettings } from './settings.js';
  * When the settings cannot be read nobody is let in.
  */
 export interface Gate {
-  /** Resolves when the request may go on; throws `unauthorized`, `too_many_attempts`, `misdirected` or `state_*`. */
-  admit(request: IncomingMessage): Promise<void>;
+  /**
+   * Resolves when the request may go on; throws `unauthorized`, `too_many_attempts`, `misdirected`, or what `settings`
+   * throws: a read may ask for the last known ones, a write asks for those of now.
+   */
+  admit(request: IncomingMessage, settings: () => Promise<StoredSettings>): Promise<void>;
 }
 
 /** Hashes in flight, each 32 MiB; more keys to check than that wait in nobody's queue but are told to come back. */
 const HASHES_AT_ONCE = 4;
 const PROXY_HEADERS = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'] as const;
 
-export function createGate(options: { readonly settings: () => Promise<StoredSettings>; readonly now: () => number }): Gate {
+export function createGate(options: { readonly now: () => number }): Gate {
   const attempts = createAttempts();
   const check = createKeyCheck();
   let hashing = 0;
@@ -51,8 +54,8 @@ export function createGate(options: { readonly settings: () => Promise<StoredSet
   };
 
   return {
-    async admit(request) {
-      const { settings } = await options.settings();
+    async admit(request, stored) {
+      const { settings } = await stored();
       if (settings.auth === null) {
         checkHost(request, settings);
         checkDirect(request);
@@ -86,6 +89,13 @@ function presentedKey(request: IncomingMessage): string | null {
   if (keys[0] !== undefined) return keys[0] === '' ? null : keys[0];
   const bearer = /^Bearer +(.+)$/i.exec(bearers[0] ?? '');
   return bearer?.[1] ?? null;
+}
+
+/** The headers a caller showed its key with, to ask another daemon of this cluster in its name. */
+export function keyHeaders(request: IncomingMessage): Readonly<Record<string, string>> {
+  const { 'x-auth-key': key, authorization } = request.headers;
+  if (typeof key === 'string') return { 'x-auth-key': key };
+  return authorization === undefined ? {} : { authorization };
 }
 
 /** The host name of a Host header, without port and brackets, in lower case. */

@@ -58,6 +58,7 @@ export const absentHost = (id: string): HostRecord => ({
   id,
   name: id,
   address: '',
+  apiUrl: null,
   slots: 0,
   cpus: 0,
   memoryBytes: 0,
@@ -69,4 +70,5 @@ export const absentHost = (id: string): HostRecord => ({
   dockerError: null,
   startedAtMs: 0,
   version: '',
+  epochSeen: null,
 });

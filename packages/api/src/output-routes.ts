@@ -1,29 +1,30 @@
-import { type Container, type ContainerEngine, describeError, type OutputLine, ReactorError } from '@reactor/core';
+import { describeError } from '@reactor/core';
 import type { ApiContext } from './context.js';
-import { createFunnel } from './funnel.js';
+import { createFunnel, type Funnel } from './funnel.js';
 import { liveEndpoint } from './names.js';
+import { lineOf, noteOf, type OutputAsked, type Row, type Source } from './output-row.js';
+import { ownOutput, pause, TAIL_LIMIT } from './own-output.js';
+import { PEERS_MAX, type Peer, type PeerRange, peerOutput, peersOf } from './peer-output.js';
 import { readFlag, readNumber } from './request-form.js';
 import type { Reply, Route, RouteRequest } from './route.js';
 import { route } from './route.js';
 
 /**
- * What an endpoint's containers on this host wrote, interleaved by time, one JSON row per line:
- * `[seconds, instance, "stdout" | "stderr", text]`, and `[seconds, "", "note", text]` for what is to be known about it.
+ * What an endpoint's containers wrote on every host, interleaved by time, one JSON row per line; with `local=1`, which the
+ * daemons ask of each other, only those of this host. A host that cannot be asked is named in a note, never left out
+ * silently.
  */
 export const OUTPUT_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/output', readOutput, { query: ['tail', 'since', 'follow'] }),
+  route('GET', '/endpoints/:endpoint/output', readOutput, { query: ['tail', 'since', 'follow', 'local'] }),
 ];
 
-type Row = readonly [seconds: number, instance: string, stream: OutputLine['stream'] | 'note', text: string];
-
 const DEFAULT_TAIL = 1_000;
-const TAIL_LIMIT = 10_000;
-/** Held in memory while it is put in order; of longer outputs the newest part is shown. */
+/** Held in memory while it is put in order, over all hosts together. */
 const GATHER_LIMIT_BYTES = 16 * 2 ** 20;
-/** A disk under load reads the logs of a host's containers in less. */
-const GATHER_DEADLINE_MS = 20_000;
-/** How soon the output of an instance that has just started is followed, too. */
+/** How soon a host that gets its first instance of the endpoint is followed, too. */
 const LOOK_EVERY_MS = 1_000;
+/** A host that broke off is asked again so often. */
+const ASK_AGAIN_MS = 5_000;
 /** Keeps proxies from closing a silent stream and lets both sides notice a dead one. */
 const HEARTBEAT_MS = 15_000;
 /** Then the follower comes back by itself; so a changed key locks out whoever was following, within ten minutes. */
@@ -31,153 +32,168 @@ const FOLLOW_LIMIT_MS = 600_000;
 /** The end of the year 5138, in seconds. */
 const LATEST_SINCE = 99_999_999_999;
 
-type Engine = Pick<ContainerEngine, 'list' | 'output'>;
-
-interface Asked {
-  readonly context: ApiContext;
-  readonly engine: Engine;
-  readonly endpoint: string;
-  readonly tail: number;
-  readonly sinceMs: number | null;
-  readonly signal: AbortSignal;
-  /** Instances on other hosts, which only the daemons there can read. */
-  readonly note: string | null;
-}
-
 async function readOutput(request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { query, signal } = request;
+  const { query } = request;
   const tail = readNumber(query, 'tail', { limit: TAIL_LIMIT, fraction: false }) ?? DEFAULT_TAIL;
   const since = readNumber(query, 'since', { limit: LATEST_SINCE, fraction: true });
   const follow = readFlag(query, 'follow');
+  const local = readFlag(query, 'local');
   const { name, cluster } = await liveEndpoint(request, context);
-  const { engine, host } = context;
-  if (engine === null) throw new ReactorError('docker_unavailable', 'this daemon runs no containers');
-  const elsewhere = (cluster.instancesOf.get(name) ?? []).map(({ value }) => value.host).filter((other) => other !== host);
-  const others = [...new Set(elsewhere)].sort();
-  const note = others.length === 0 ? null : `instances on ${others.join(', ')} are not shown: ask the daemon there (--api)`;
-  const sinceMs = since === null ? null : Math.round(since * 1000);
-  const asked: Asked = { context, engine, endpoint: name, tail, sinceMs, signal, note };
-  // Read before the answer begins, so that a Docker that does not answer is told by the status.
-  const gathered = await gather(asked, await containersOf(asked));
-  return { kind: 'lines', lines: follow ? followed(asked, gathered) : once(gathered, asked) };
+  const peers = local ? [] : peersOf(cluster, name, context.host);
+  const ended = new AbortController();
+  const asked: OutputAsked = {
+    context,
+    engine: context.engine,
+    endpoint: name,
+    tail,
+    sinceMs: since === null ? null : Math.round(since * 1000),
+    follow,
+    limitBytes: GATHER_LIMIT_BYTES / (1 + Math.min(peers.length, PEERS_MAX)),
+    signal: AbortSignal.any([request.signal, ended.signal]),
+  };
+  const { sources, missing } = await gather(asked, peers, request.keyHeaders);
+  const rows = inOrder(sources, tail);
+  const notes = missing.size === 0 ? [] : [noteOf(notShown(missing), context)];
+  if (!follow) return { kind: 'lines', lines: once([...rows, ...notes]) };
+  const others = local ? null : followPeers(asked, request.keyHeaders, sources, missing);
+  return { kind: 'lines', lines: followed(asked, { sources, rows: [...notes, ...rows], others, end: () => ended.abort() }) };
 }
-
-async function containersOf({ engine, endpoint }: Asked): Promise<readonly Container[]> {
-  return (await engine.list()).filter((container) => container.endpoint === endpoint);
-}
-
-// -------------------------------------------------------------------------------------------------- what is there already
 
 interface Gathered {
-  readonly rows: readonly Row[];
-  /** By container: the time of its newest line and how many lines have it, for following to go on from there. */
-  readonly positions: ReadonlyMap<string, Position>;
+  readonly sources: readonly Source[];
+  /** By host, why its output is not there. */
+  readonly missing: ReadonlyMap<string, string>;
 }
 
-interface Position {
-  readonly atMs: number;
-  readonly lines: number;
-}
-
-async function gather(asked: Asked, containers: readonly Container[]): Promise<Gathered> {
-  const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(GATHER_DEADLINE_MS)]);
-  const limitBytes = GATHER_LIMIT_BYTES / Math.max(1, containers.length);
-  const outputs = await Promise.all(
-    containers.map(async (container) => ({ container, lines: await newestLines(asked, container, limitBytes, signal) })),
+/** Fails only when nobody at all can be asked. */
+async function gather(asked: OutputAsked, peers: readonly Peer[], keyHeaders: RouteRequest['keyHeaders']): Promise<Gathered> {
+  const near = peers.slice(0, PEERS_MAX);
+  const asking = [
+    { host: asked.context.host, source: ownOutput(asked) },
+    ...near.map((peer) => ({ host: peer.host, source: peerOutput(peer, asked, asked, keyHeaders) })),
+  ];
+  const results = await Promise.allSettled(asking.map(({ source }) => source));
+  const sources = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const [first] = results;
+  if (sources.length === 0 && first?.status === 'rejected') throw first.reason;
+  const missing = new Map(
+    results.flatMap((result, index) =>
+      result.status === 'rejected' ? [[asking[index]!.host, describeError(result.reason)] as const] : [],
+    ),
   );
-  const positions = outputs.flatMap(({ container, lines }) => {
-    const atMs = lines.at(-1)?.atMs;
-    return atMs === undefined
-      ? []
-      : [[container.id, { atMs, lines: lines.filter((line) => line.atMs === atMs).length }] as const];
-  });
-  const rows = outputs
-    .flatMap(({ container, lines }) => lines.map((line) => rowOf(container, line)))
-    // Equal times keep the order of their container: the sort is stable.
-    .sort((a, b) => a[0] - b[0]);
-  return { rows: asked.tail === 0 ? [] : rows.slice(-asked.tail), positions: new Map(positions) };
+  for (const { host } of peers.slice(PEERS_MAX)) missing.set(host, `more than ${PEERS_MAX} other hosts are not asked`);
+  return { sources, missing };
 }
 
-async function newestLines(
-  { engine, tail, sinceMs }: Asked,
-  container: Container,
-  limitBytes: number,
-  signal: AbortSignal,
-): Promise<readonly OutputLine[]> {
-  const lines: OutputLine[] = [];
-  let first = 0;
-  let bytes = 0;
-  for await (const line of engine.output(container.id, { tail, sinceMs, follow: false }, signal)) {
-    lines.push(line);
-    bytes += line.text.length;
-    for (; bytes > limitBytes; first += 1) bytes -= lines[first]?.text.length ?? bytes;
-  }
-  return lines.slice(first);
+/** Hosts with the same reason together, so that one setting is named once. */
+function notShown(missing: ReadonlyMap<string, string>): string {
+  const byReason = new Map<string, string[]>();
+  for (const [host, reason] of missing) byReason.set(reason, [...(byReason.get(reason) ?? []), host]);
+  return `not shown: ${[...byReason].map(([reason, hosts]) => `${hosts.join(', ')} (${reason})`).join('; ')}`;
 }
 
-async function* once({ rows }: Gathered, { note, context }: Asked): AsyncGenerator<string, void, void> {
-  yield [...rows, ...noteRows(note, context)].map(lineOf).join('');
+function inOrder(sources: readonly Source[], tail: number): readonly Row[] {
+  // Equal times keep the order of their hosts: the sort is stable.
+  const rows = sources.flatMap(({ past }) => past).sort((a, b) => a[0] - b[0]);
+  return tail === 0 ? [] : rows.slice(-tail);
+}
+
+async function* once(rows: readonly Row[]): AsyncGenerator<string, void, void> {
+  yield rows.map(lineOf).join('');
 }
 
 // ---------------------------------------------------------------------------------------------------- what is yet to come
 
-async function* followed(asked: Asked, gathered: Gathered): AsyncGenerator<string, void, void> {
+interface Following {
+  readonly sources: readonly Source[];
+  readonly rows: readonly Row[];
+  readonly others: ((funnel: Funnel<Row>) => Promise<void>) | null;
+  readonly end: () => void;
+}
+
+/** Every writer waits until its row is taken, so a slow reader slows all hosts, and nothing piles up here. */
+async function* followed(asked: OutputAsked, { sources, rows, others, end }: Following): AsyncGenerator<string, void, void> {
   const { context, signal } = asked;
   const startMs = context.now();
   const release = context.follow();
-  const leaving = new AbortController();
-  const ended = AbortSignal.any([signal, leaving.signal]);
   const funnel = createFunnel<Row>();
-  const known = new Set<string>();
-  const attach = (container: Container, position: Position | null): void => {
-    known.add(container.id);
-    const pump = async (): Promise<void> => {
-      for await (const row of linesAfter(asked, container, position, startMs, ended)) await funnel.put(row);
-    };
-    const broken = (error: unknown): Promise<void> =>
-      funnel.put([context.now() / 1000, '', 'note', `${container.instance}: ${describeError(error)}`]);
-    void pump().catch(broken);
-  };
   try {
-    // At least a blank line at once: it carries the headers, so the follower knows that the connection stands.
-    yield `\n${[...noteRows(asked.note, context), ...gathered.rows].map(lineOf).join('')}`;
+    // The blank line carries the headers, so the follower knows that the connection stands; another one ends the past.
+    yield `\n${rows.map(lineOf).join('')}\n`;
+    if (release === null) return;
+    const own = sources.find(({ host }) => host === context.host);
+    void own?.live(funnel).catch((error: unknown) => context.log('warning', `a followed output: ${describeError(error)}`));
+    void others?.(funnel);
     let saidMs = context.now();
-    while (release !== null && !signal.aborted && context.now() - startMs < FOLLOW_LIMIT_MS) {
-      const containers = await containersOf(asked);
-      for (const each of containers) if (!known.has(each.id)) attach(each, gathered.positions.get(each.id) ?? null);
-      const lookAtMs = performance.now() + LOOK_EVERY_MS;
-      for (let left = LOOK_EVERY_MS; left > 0 && !signal.aborted; left = lookAtMs - performance.now()) {
-        const row = await funnel.take(left, signal);
-        if (row === null && context.now() - saidMs < HEARTBEAT_MS) continue;
-        saidMs = context.now();
-        yield row === null ? '\n' : lineOf(row);
-      }
+    while (!signal.aborted && context.now() - startMs < FOLLOW_LIMIT_MS) {
+      const row = await funnel.take(LOOK_EVERY_MS, signal);
+      if (row === null && context.now() - saidMs < HEARTBEAT_MS) continue;
+      saidMs = context.now();
+      yield row === null ? '\n' : lineOf(row);
     }
   } finally {
-    leaving.abort();
+    end();
     release?.();
   }
 }
 
-/** From the newest line that was gathered; those of its very millisecond come again and are passed over. */
-async function* linesAfter(
-  { engine, tail, sinceMs }: Asked,
-  container: Container,
-  position: Position | null,
-  startMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Row, void, void> {
-  const from = position?.atMs ?? (tail === 0 ? startMs : sinceMs);
-  let known = position?.lines ?? 0;
-  for await (const line of engine.output(container.id, { tail: TAIL_LIMIT, sinceMs: from, follow: true }, signal)) {
-    if (known > 0 && line.atMs === position?.atMs) known -= 1;
-    else yield rowOf(container, line);
-  }
+/** Follows the other hosts, also those that get their first instance meanwhile, and asks again those that broke off. */
+function followPeers(
+  asked: OutputAsked,
+  keyHeaders: RouteRequest['keyHeaders'],
+  sources: readonly Source[],
+  missing: ReadonlyMap<string, string>,
+): (funnel: Funnel<Row>) => Promise<void> {
+  const { context, signal, endpoint } = asked;
+  const startMs = context.now();
+  const open = new Map(sources.map((source) => [source.host, source]));
+  const told = new Set(missing.keys());
+  const newest = new Map(sources.map(({ host, past }) => [host, (past.at(-1)?.[0] ?? 0) * 1000]));
+  const busy = new Set<string>();
+  const againMs = new Map<string, number>();
+
+  const follow = async (peer: Peer, funnel: Funnel<Row>): Promise<void> => {
+    const { host } = peer;
+    const noted: Funnel<Row> = {
+      ...funnel,
+      put: (row) => {
+        if (row[2] !== 'note') newest.set(host, row[0] * 1000);
+        return funnel.put(row);
+      },
+    };
+    try {
+      const known = open.get(host);
+      open.delete(host);
+      const source = known ?? (await peerOutput(peer, asked, resumed(newest.get(host) ?? 0, startMs), keyHeaders));
+      told.delete(host);
+      if (known === undefined) for (const row of source.past) await noted.put(row);
+      await source.live(noted);
+    } catch (error) {
+      if (!told.has(host) && !signal.aborted) void funnel.put(noteOf(notShown(new Map([[host, describeError(error)]])), context));
+      told.add(host);
+    }
+  };
+
+  return async (funnel) => {
+    while (!signal.aborted) {
+      // While the state is away those that are known are followed on.
+      const moment = await context.moment().catch(() => null);
+      const peers = moment === null ? [] : peersOf(moment.cluster, endpoint, context.host).slice(0, PEERS_MAX);
+      for (const peer of peers) {
+        if (busy.has(peer.host) || context.now() < (againMs.get(peer.host) ?? 0)) continue;
+        busy.add(peer.host);
+        void follow(peer, funnel).finally(() => {
+          busy.delete(peer.host);
+          againMs.set(peer.host, context.now() + ASK_AGAIN_MS);
+        });
+      }
+      await pause(LOOK_EVERY_MS, signal);
+    }
+  };
 }
 
-const rowOf = (container: Container, { atMs, stream, text }: OutputLine): Row => [atMs / 1000, container.instance, stream, text];
-
-const noteRows = (note: string | null, context: ApiContext): readonly Row[] =>
-  note === null ? [] : [[context.now() / 1000, '', 'note', note]];
-
-const lineOf = (row: Row): string => `${JSON.stringify(row)}\n`;
+/** The millisecond after the newest row of a host; for a host never heard, from when following began. */
+const resumed = (newestMs: number, startMs: number): PeerRange => ({
+  tail: TAIL_LIMIT,
+  sinceMs: newestMs === 0 ? startMs : Math.round(newestMs) + 1,
+});

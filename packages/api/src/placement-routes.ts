@@ -5,10 +5,10 @@ import {
   type HostCandidate,
   NO_FAILURES,
   openLedger,
-  type PlacementResult,
   place,
   ReactorError,
   recentFailures,
+  verdictsOf,
 } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { absentHost, knownHosts } from './host-views.js';
@@ -19,6 +19,9 @@ import { json, type Reply, type Route, type RouteRequest, route } from './route.
 /** Where the next instance of an endpoint would go now, and why not elsewhere. Asks the same function as the controller; nothing is reserved. */
 export const PLACEMENT_ROUTES: readonly Route[] = [route('GET', '/endpoints/:endpoint/placement', showPlacement)];
 
+/** More rows than this nobody reads; the rest is counted. */
+const SHOWN_HOSTS_MAX = 100;
+
 async function showPlacement(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const { config } = resolveEndpoint(endpoint.value.document);
@@ -28,8 +31,13 @@ async function showPlacement(request: RouteRequest, context: ApiContext): Promis
   }
   const candidates = candidatesFor(cluster, name, context.now());
   // Chance is the controller's: of hosts that fit equally the first stands for all.
-  const result = place({ endpoint: name, placement, container, port }, candidates, () => 0);
-  return json({ endpoint: name, strategy: placement.strategy, ...verdicts(result, candidates) });
+  const asked = { endpoint: name, placement, container, port };
+  const result = place(asked, candidates, () => 0);
+  return json({
+    endpoint: name,
+    strategy: placement.strategy,
+    ...verdictsOf(asked, candidates, result, { limit: SHOWN_HOSTS_MAX }),
+  });
 }
 
 /** Hosts that are away are asked too, so that each host one knows of gets its answer. */
@@ -41,18 +49,4 @@ function candidatesFor(cluster: Cluster, endpoint: string, nowMs: number): reado
     .filter((id) => !cluster.hosts.has(id))
     .map((id) => ({ record: absentHost(id), lost: true, draining: false, used, placed: [], recentFailures: 0 }));
   return [...openLedger(cluster).candidates((host) => recentFailures(failures, host, nowMs)), ...away];
-}
-
-function verdicts(result: PlacementResult, candidates: readonly HostCandidate[]): object {
-  const refused = new Map(result.refusals.map((refusal) => [refusal.host, refusal]));
-  const host = result.kind === 'placed' ? result.host : null;
-  const reason = result.kind === 'placed' ? result.reason : result.summary;
-  const hosts = candidates
-    .map(({ record: { id } }) => {
-      const refusal = refused.get(id);
-      if (refusal !== undefined) return { host: id, verdict: 'refused', filter: refusal.filter, reason: refusal.reason };
-      return { host: id, verdict: id === host ? 'chosen' : 'fits', filter: null, reason: id === host ? reason : null };
-    })
-    .sort((a, b) => (a.host < b.host ? -1 : 1));
-  return { host, reason, hosts };
 }

@@ -9,6 +9,8 @@ export interface RouteRequest {
   readonly body: Body;
   /** The revision If-Match asks for; null without the header or with `*`. */
   readonly ifMatch: number | null;
+  /** The headers the caller showed its key with; never kept, only shown to the daemons of other hosts. */
+  readonly keyHeaders: Readonly<Record<string, string>>;
   /** Aborts when the client goes away or the server closes. */
   readonly signal: AbortSignal;
 }

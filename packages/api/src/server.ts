@@ -7,6 +7,7 @@ import { createApplication } from './application.js';
 import { type ApiContext, momentReader } from './context.js';
 import { createErrorTeller } from './error-reply.js';
 import { createGate } from './gate.js';
+import type { LastView } from './last-view.js';
 import { settingsReader } from './settings.js';
 import { createMeter, type Telemetry } from './telemetry.js';
 import { createClaimChecker } from './url-claim.js';
@@ -29,6 +30,8 @@ export interface ApiOptions {
   readonly telemetry?: Telemetry;
   /** When the daemon saw the cluster state go; without it, an outage begins with the first request that meets it. */
   readonly downSinceMs?: () => number | null;
+  /** What reads are answered from while the state is away, from rememberViews; without it they are refused then. */
+  readonly lastView?: () => LastView | null;
   /** Lets the key be cleared although others than this machine reach the API. */
   readonly openToAll?: boolean;
   readonly timeouts?: Timeouts;
@@ -68,7 +71,9 @@ export function createApi(options: ApiOptions): Api {
   // Every request in flight listens to it.
   setMaxListeners(CONNECTION_LIMIT, closing.signal);
   const teller = createErrorTeller({ now: options.now, log: options.log, downSinceMs: options.downSinceMs ?? (() => null) });
-  const gate = createGate({ settings: settingsReader(options.store), now: options.now });
+  const gate = createGate({ now: options.now });
+  const settings = settingsReader(options.store);
+  const lastView = options.lastView ?? (() => null);
   let listensTo = '127.0.0.1';
   let followers = 0;
 
@@ -93,7 +98,10 @@ export function createApi(options: ApiOptions): Api {
       };
     },
   };
-  const server = httpServer(createApplication({ context, gate, teller, closing: closing.signal }), options.timeouts ?? TIMEOUTS);
+  const server = httpServer(
+    createApplication({ context, gate, teller, settings, lastView, closing: closing.signal }),
+    options.timeouts ?? TIMEOUTS,
+  );
 
   return {
     meter: telemetry.meter,

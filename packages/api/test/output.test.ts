@@ -1,6 +1,8 @@
-import type { OutputRow } from '@reactor/client';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createClient, type OutputRow } from '@reactor/client';
 import { KEYS } from '@reactor/core';
-import { containerSpec, createFakeEngine, type FakeEngine, until } from '@reactor/testkit';
+import { aHost, containerSpec, createFakeEngine, type FakeEngine, until } from '@reactor/testkit';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -35,9 +37,9 @@ test('the lines of all containers come in the order of their times, with their i
   print('i1', 3_000, 'third');
   print('i2', 2_000, 'second', 'stderr');
   expect(await shown()).toEqual([
-    [1, 'i1', 'stdout', 'first'],
-    [2, 'i2', 'stderr', 'second'],
-    [3, 'i1', 'stdout', 'third'],
+    [1, 'i1', 'stdout', 'first', 'host-a'],
+    [2, 'i2', 'stderr', 'second', 'host-a'],
+    [3, 'i1', 'stdout', 'third', 'host-a'],
   ]);
   expect((await shown({ tail: 2 })).map((row) => row[3])).toEqual(['second', 'third']);
   expect((await shown({ since: 2.5 })).map((row) => row[3])).toEqual(['third']);
@@ -51,13 +53,6 @@ test('of a very long output the newest part is shown', async () => {
   expect(numbers.at(-1)).toBe(19);
   expect(numbers.length).toBeGreaterThan(10);
   expect(numbers.length).toBeLessThan(20);
-});
-
-test('instances on other hosts are named, for their output is not here', async () => {
-  await running.put(KEYS.instance('far'), { id: 'far', endpoint: 'pyex', host: 'host-b' });
-  expect(await shown()).toEqual([
-    [expect.any(Number), '', 'note', 'instances on host-b are not shown: ask the daemon there (--api)'],
-  ]);
 });
 
 test('following goes on where the past ended, nothing twice and nothing left out, also with instances that start', async () => {
@@ -102,4 +97,107 @@ test('a Docker that does not answer is told by the status', async () => {
   engine.down();
   await expect(shown()).rejects.toMatchObject({ code: 'docker_unavailable' });
   await expect(shown({ tail: 10_001 })).rejects.toMatchObject({ code: 'request_invalid' });
+});
+
+describe('over several hosts', () => {
+  let other: RunningApi;
+  let otherEngine: FakeEngine;
+  beforeEach(async () => {
+    otherEngine = createFakeEngine();
+    other = await startApi({ engine: otherEngine, host: 'host-b' });
+    await other.client.createEndpoint('pyex', PYEX);
+    ports += 1;
+    await otherEngine.start(containerSpec('far', '10.0.0.2', ports, { endpoint: 'pyex' }));
+    await running.put(KEYS.instance('far'), { id: 'far', endpoint: 'pyex', host: 'host-b' });
+    await running.put(KEYS.host('host-b'), aHost('host-b', { apiUrl: other.url }));
+  });
+  afterEach(() => other.close());
+  const printFar = (atMs: number, text: string) => otherEngine.print('far', { atMs, stream: 'stdout', text });
+
+  test('the lines of all hosts come in the order of their times, with their host, and at most so many as asked', async () => {
+    print('i1', 1_000, 'first');
+    printFar(2_000, 'second');
+    print('i1', 3_000, 'third');
+    expect((await shown()).map(([, instance, , text, host]) => [instance, text, host])).toEqual([
+      ['i1', 'first', 'host-a'],
+      ['far', 'second', 'host-b'],
+      ['i1', 'third', 'host-a'],
+    ]);
+    expect((await shown({ tail: 2 })).map((row) => row[3])).toEqual(['second', 'third']);
+    expect((await shown({ since: 1.5 })).map((row) => row[3])).toEqual(['second', 'third']);
+  });
+
+  test('the key that the caller shows opens the other hosts, and without it they are named', async () => {
+    await other.client.setAuthKey('secret');
+    printFar(2_000, 'second');
+    expect(await shown()).toEqual([
+      [expect.any(Number), '', 'note', expect.stringMatching(/^not shown: host-b \(.*key is missing/), ''],
+    ]);
+    await running.client.setAuthKey('secret');
+    const rows: OutputRow[] = [];
+    for await (const row of createClient({ api: running.url, key: 'secret' }).output('pyex')) rows.push(row);
+    expect(rows.map((row) => row[3])).toEqual(['second']);
+  });
+
+  test('hosts that cannot be asked are named in one line, with what to do about it', async () => {
+    print('i1', 1_000, 'near');
+    await running.put(KEYS.instance('quiet'), { id: 'quiet', endpoint: 'pyex', host: 'host-c' });
+    await running.put(KEYS.host('host-c'), aHost('host-c', { apiUrl: null }));
+    await running.put(KEYS.instance('gone'), { id: 'gone', endpoint: 'pyex', host: 'host-d' });
+    await other.close();
+    const rows = await shown();
+    expect(rows[0]?.[3]).toBe('near');
+    expect(rows).toHaveLength(2);
+    expect(rows[1]?.[3]).toMatch(
+      /host-b \(.*connect ECONNREFUSED .*\); host-c \(.*set listen = :8080 under \[api\] .*\); host-d \(the host is lost\)$/,
+    );
+  });
+
+  test('following goes on over all hosts, with those that come and without those that leave', async () => {
+    printFar(5, 'old');
+    const stop = new AbortController();
+    const rows: OutputRow[] = [];
+    const following = (async () => {
+      for await (const row of running.client.output('pyex', { follow: true, signal: stop.signal })) rows.push(row);
+    })();
+    const texts = () => rows.map((row) => row[3]);
+    await until('what was there is shown', 5_000, async () => rows.length === 1);
+    printFar(5, 'of the same time');
+    print('i1', 6, 'near');
+    await until('what both write is shown', 5_000, async () => rows.length === 3);
+    expect([...texts()].sort()).toEqual(['near', 'of the same time', 'old']);
+    const third = createFakeEngine();
+    const late = await startApi({ engine: third, host: 'host-c' });
+    await late.client.createEndpoint('pyex', PYEX);
+    ports += 1;
+    await third.start(containerSpec('late', '10.0.0.3', ports, { endpoint: 'pyex' }));
+    await running.put(KEYS.host('host-c'), aHost('host-c', { apiUrl: late.url }));
+    await running.put(KEYS.instance('late'), { id: 'late', endpoint: 'pyex', host: 'host-c' });
+    third.print('late', { atMs: running.clock.nowMs + 1, stream: 'stdout', text: 'hello' });
+    await until('the host that came is followed', 10_000, async () => texts().includes('hello'));
+    await late.close();
+    print('i1', 7, 'still here');
+    await until('the others go on', 10_000, async () => texts().includes('still here'));
+    stop.abort();
+    await following;
+  });
+
+  test('a host that answers something else, or nothing at all, holds up nobody', async () => {
+    print('i1', 1_000, 'near');
+    const silent = createServer((_request, response) => response.end('<html>\n'));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    await running.put(KEYS.host('host-b'), aHost('host-b', { apiUrl: `http://127.0.0.1:${port}` }));
+    const rows = await shown();
+    expect(rows.map((row) => row[3])).toEqual([
+      'near',
+      'not shown: host-b (it answers in a form that this version does not know)',
+    ]);
+    silent.removeAllListeners('request');
+    silent.on('request', () => undefined);
+    const late = await shown();
+    expect(late.map((row) => row[3])).toEqual(['near', 'not shown: host-b (no answer within 6 s)']);
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  }, 20_000);
 });

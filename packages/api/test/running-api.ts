@@ -121,6 +121,7 @@ function troubled(store: StateStore, outage: { on: boolean }, rival: RunningApi[
       return store.tail(log, since, limit);
     },
     publish: (values, ttlMs) => store.publish(values, ttlMs),
+    settled: (timeoutMs) => store.settled(timeoutMs),
     async latest(prefix) {
       check();
       return store.latest(prefix);

@@ -237,6 +237,13 @@ describe('the cluster', () => {
     expect(more.hosts[0]).not.toHaveProperty('images');
   });
 
+  test('says that the brake is on when most hosts went missing together, and nothing otherwise', async () => {
+    expect((await running.client.info()).brake).toBeNull();
+    await place(anInstance('one', { host: 'host-y' }), null);
+    await place(anInstance('two', { host: 'host-z' }), null);
+    expect((await running.client.info()).brake).toBe('2 of 3 hosts were lost within 60 s');
+  });
+
   test('shows its hosts with the slots that are taken and who leads', async () => {
     await placeOneOfEach();
     await running.put(KEYS.host('host-b'), aHost('host-b', { dockerError: 'does not answer' }));
@@ -278,6 +285,7 @@ describe('where the next instance would go', () => {
         { host: 'host-c', verdict: 'refused', filter: 'capacity', reason: 'needs 10 slots, 5 free' },
         { host: 'host-z', verdict: 'refused', filter: 'health', reason: 'lost' },
       ],
+      more: {},
     });
     expect((await running.store.read('')).revision).toBe(revision);
   });

@@ -1,6 +1,7 @@
 import { type Client, createClient } from '@reactor/client';
 import type { CommandLine } from './command-line.js';
 import type { Io } from './io.js';
+import { clockTime } from './output/log-line.js';
 import type { Output } from './output.js';
 import { authKey } from './password.js';
 import { UsageError } from './usage-error.js';
@@ -16,7 +17,12 @@ export async function connect(line: CommandLine, io: Io, output: Output): Promis
   if (timeoutS <= 0 || timeoutS > MAX_TIMEOUT_S)
     throw new UsageError(`--timeout: expected more than 0 and at most ${MAX_TIMEOUT_S} seconds`);
   const key = await authKey(line, io, output);
-  return createClient({ api: line.options.api ?? DEFAULT_API, key, timeoutMs: timeoutS * 1000 });
+  let told = false;
+  const onStale = (asOfMs: number): void => {
+    if (!told) output.say(`warning: as of ${clockTime(asOfMs).slice(11, 19)}, the cluster state is out of reach`);
+    told = true;
+  };
+  return createClient({ api: line.options.api ?? DEFAULT_API, key, timeoutMs: timeoutS * 1000, onStale });
 }
 
 const DEFAULT_API = 'http://localhost:8080';

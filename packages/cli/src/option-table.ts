@@ -34,7 +34,12 @@ export const OPTIONS = {
   tail: { kind: 'number', value: 'N', verbs: ['logs'], about: 'at most the newest N lines (default 1000)' },
   'dry-run': { kind: 'flag', verbs: ['place'], about: 'ask without acting' },
   limit: { kind: 'number', value: 'N', verbs: LOG_VERBS, about: 'at most the newest N lines' },
-  since: { kind: 'number', value: 'SECONDS', verbs: [...LOG_VERBS, 'logs'], about: 'only what happened after this Unix time' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    verbs: [...LOG_VERBS, 'logs'],
+    about: 'only what came later: 10m or 1h30m ago, 2026-11-21T12:00:00Z, or Unix seconds',
+  },
   clock: { kind: 'flag', verbs: [...LOG_VERBS, 'logs'], about: 'local date and time instead of Unix seconds' },
   long: { kind: 'flag', alias: 'l', verbs: ['list'], about: 'a table with state, instances and URL' },
   clear: { kind: 'flag', verbs: ['passwd'], about: 'remove the auth key: everyone is let in' },

@@ -118,3 +118,36 @@ test('a held count shows the hold among the limits, and none of those it set asi
   ]);
   expect(lines).toContain('  held at 9 by the operator until it is handed back; max_instances caps it at 5');
 });
+
+describe('what the hosts answered', () => {
+  const verdicts = (host: string | null, more: Readonly<Record<string, number>> = {}) => {
+    const record = decide(input('0 < rate < 1')).record;
+    const hosts = [
+      { host: 'vm1', verdict: 'refused' as const, filter: 'health' as const, reason: 'draining' },
+      ...(host === null ? [] : [{ host, verdict: 'chosen' as const, filter: null, reason: 'spread: 1.0 % used' }]),
+    ];
+    const placement = { atMs: AT - 60_000, host, reason: host === null ? 'vm1: draining' : 'spread: 1.0 % used', hosts, more };
+    const lines = decisionText({ atMs: AT, record, steps: [], placement }, AT);
+    return lines.slice(lines.indexOf('Placement'));
+  };
+
+  test('to the newest start stands at the end, with its age', () => {
+    expect(verdicts('vm2')).toEqual([
+      'Placement',
+      '  started 1m ago on vm2: spread: 1.0 % used',
+      '  HOST  VERDICT  FILTER  WHY',
+      '  vm1   refused  health  draining',
+      '  vm2   chosen   -       spread: 1.0 % used',
+    ]);
+  });
+
+  test('to one that none took says so, and counts hosts that are not told one by one', () => {
+    expect(verdicts(null, { fits: 1, capacity: 80 })).toEqual([
+      'Placement',
+      '  first refused 1m ago: no host takes it',
+      '  HOST  VERDICT  FILTER  WHY',
+      '  vm1   refused  health  draining',
+      '  and 81 more hosts: 80 refused by capacity, 1 fit',
+    ]);
+  });
+});

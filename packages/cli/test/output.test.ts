@@ -139,12 +139,14 @@ describe('the cluster at a glance', () => {
     memoryBytes: 8_000_000_000,
     usedMemoryBytes: 512 * 2 ** 20,
     overcommit: 0,
-    labels: { size: 'xxl', region: 'eu' },
+    labels: { size: 'xxl', region: 'eu', operatingsystem: 'Debian 12', kernelversion: '6.1' },
     instances: 5,
     dockerVersion: '20.10.24',
+    apiUrl: null,
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',
+    epochSeen: null,
   } as const;
   const info = {
     active: 12,
@@ -153,6 +155,7 @@ describe('the cluster at a glance', () => {
     endpoints: { RUNNING: 2, PAUSED: 1 },
     cluster: 'c1',
     leader: 'vm1',
+    brake: null,
     version: '0.1.0',
     hosts: [host, { ...host, id: 'vm2', name: 'vm\u001b2', address: '', state: 'lost', slots: 0, usedSlots: 10, instances: 1 }],
   } as const;
@@ -163,6 +166,8 @@ describe('the cluster at a glance', () => {
       'Instances: 5 serving',
       'Connections: 12 open',
       'Slots: 60 / 1000',
+      'CPUs: 8',
+      'Memory: 14.9 GiB',
       'Leader: vm1',
       'Cluster: c1',
       'Version: 0.1.0',
@@ -174,11 +179,22 @@ describe('the cluster at a glance', () => {
       '  └ Reserved CPUs: 0.3 / 4',
       '  └ Reserved Memory: 512 MiB / 7.451 GiB',
       '  └ Labels: region=eu, size=xxl',
+      '  └ System: Debian 12, kernel 6.1',
       '  └ Docker: 20.10.24',
+      '  └ API: on loopback only',
       '  └ Reactor: 0.1.0',
       ' vm\\x1b2',
       '  └ State: lost, heard 0.4s ago',
       '  └ Instances: 1',
+    ]);
+  });
+
+  test('says below the leader when the brake is on', () => {
+    const braked = infoText({ ...info, brake: '3 of 4 hosts were lost within 60 s' }, 10_000);
+    const leader = braked.indexOf('Leader: vm1');
+    expect(braked.slice(leader, leader + 2)).toEqual([
+      'Leader: vm1',
+      'Brake: 3 of 4 hosts were lost within 60 s; nothing is replaced or retired',
     ]);
   });
 
@@ -189,6 +205,8 @@ describe('the cluster at a glance', () => {
       'Instances: 0 serving',
       'Connections: 0 open',
       'Slots: 0 / 0',
+      'CPUs: 0',
+      'Memory: 0 B',
       'Leader: none',
       'Cluster: c1',
       'Version: 0.1.0',

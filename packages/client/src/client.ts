@@ -32,6 +32,8 @@ export interface ClientOptions {
   readonly key?: string | null;
   /** Default 10 s: until an answer begins, and between its pieces. */
   readonly timeoutMs?: number;
+  /** Called for every answer that is old, with the time as of which it holds: the cluster state is out of reach. */
+  readonly onStale?: (asOfMs: number) => void;
 }
 
 /** A configuration to store: INI text, or a document. */
@@ -86,7 +88,7 @@ export interface Client {
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
   follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
-  /** What its containers on the daemon's host wrote. */
+  /** What its containers wrote, on every host. */
   output(name: string, range?: OutputRange): AsyncIterable<OutputRow>;
   post(name: string, text: string, level?: LogLevel): Promise<void>;
   /** The last decision as it was published; null before the first. */
@@ -115,6 +117,7 @@ export function createClient(options: ClientOptions): Client {
     api: parseApiAddress(options.api),
     key: options.key ?? null,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    onStale: options.onStale ?? (() => undefined),
   };
   return { api: target.api, ...daemonCalls(target), ...endpointCalls(target), ...stateCalls(target), ...clusterCalls(target) };
 }

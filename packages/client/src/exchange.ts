@@ -20,6 +20,7 @@ export interface Target {
   readonly key: string | null;
   /** Until the answer's head, and then between two pieces of its body. */
   readonly timeoutMs: number;
+  readonly onStale: (asOfMs: number) => void;
 }
 
 /** The largest answer is the instances of a large cluster; beyond this something else answers. */
@@ -58,6 +59,8 @@ export async function open(
     sent.on('response', (response) => {
       // Whoever reads the body learns why it ends only from the response itself.
       sent.on('timeout', () => response.destroy(timedOut(target)));
+      const asOfMs = Date.parse(String(response.headers['stale-since']));
+      if (!Number.isNaN(asOfMs)) target.onStale(asOfMs);
       resolve({ response, sent });
     });
     sent.on('timeout', () => sent.destroy(timedOut(target)));

@@ -1,4 +1,14 @@
-import type { ConfigDocument, EndpointState, Hold, HostRecord, InstancePhase, Json, LogLevel, Strategy } from '@reactor/core';
+import type {
+  ConfigDocument,
+  EndpointState,
+  Hold,
+  HostRecord,
+  InstancePhase,
+  Json,
+  LogLevel,
+  Strategy,
+  Verdicts,
+} from '@reactor/core';
 
 /** What travels between the API and its clients. Times are wall-clock milliseconds unless a name says otherwise. */
 
@@ -20,6 +30,8 @@ export interface ClusterInfo {
   readonly cluster: string;
   /** Host whose daemon leads; null while none does. */
   readonly leader: string | null;
+  /** Why no instance is replaced or retired now, e.g. `3 of 4 hosts were lost within 60 s`; null while all goes its way. */
+  readonly brake: string | null;
   /** Of the daemon that answers. */
   readonly version: string;
   readonly hosts: readonly Omit<HostRow, 'images' | 'containers'>[];
@@ -89,26 +101,22 @@ export interface InstanceRow {
 }
 
 /** Where the next instance would go now. */
-export interface PlacementAnswer {
+export interface PlacementAnswer extends Verdicts {
   readonly endpoint: string;
   readonly strategy: Strategy;
-  /** Null when every host refuses. */
-  readonly host: string | null;
-  readonly reason: string;
-  readonly hosts: readonly {
-    readonly host: string;
-    readonly verdict: 'chosen' | 'fits' | 'refused';
-    /** The filter that refuses it. */
-    readonly filter: string | null;
-    readonly reason: string | null;
-  }[];
 }
 
 /** `seconds` since the epoch with fractions; `seq` grows by one per entry of a log. */
 export type LogRow = readonly [seconds: number, severity: string, message: string, seq: number, event: string];
 
-/** A note has no instance and says what is to be known about the rest. */
-export type OutputRow = readonly [seconds: number, instance: string, stream: 'stdout' | 'stderr' | 'note', text: string];
+/** A note has no instance and no host, and says what is to be known about the rest. */
+export type OutputRow = readonly [
+  seconds: number,
+  instance: string,
+  stream: 'stdout' | 'stderr' | 'note',
+  text: string,
+  host: string,
+];
 
 export interface OutputRange {
   /** At most the newest so many lines of what is there already. */

@@ -175,6 +175,12 @@ export const ENDPOINT_KEYS = {
     '',
     'Which hosts, by what is there already',
   ),
+  rebalance: docker(
+    'rebalance',
+    choice('way', ['off', 'gradual']),
+    'off',
+    'gradual moves instances to much emptier hosts, one at a time',
+  ),
 
   stickySessions: nginx('sticky_sessions', boolean(), 'false', 'Keep a client at one instance'),
   keepalive: nginx('keepalive', whole(0, 1024), '0', 'Idle connections kept open to the instances'),

@@ -68,6 +68,7 @@ function readEndpoint(values: Values): EndpointConfig {
       strategy: values.read(KEY.strategy),
       constraints: values.read(KEY.constraints),
       affinity: values.read(KEY.affinity),
+      rebalance: values.read(KEY.rebalance),
     },
     nginx,
   };
@@ -163,6 +164,9 @@ function adviseTogether(values: Values, config: EndpointConfig): void {
   if (drainTimeoutMs < decommissionedTimeoutMs) {
     const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;
     values.warn(KEY.drainTimeout, message, KEY.decommissionedTimeout);
+  }
+  if (config.placement.rebalance === 'gradual' && config.placement.strategy === 'binpack') {
+    values.warn(KEY.rebalance, 'has no effect with strategy = binpack, which fills hosts on purpose', KEY.strategy);
   }
   for (const { message } of adviseRules(config.scaling.rules)) values.warn(KEY.rules, message);
 }

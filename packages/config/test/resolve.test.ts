@@ -55,7 +55,7 @@ describe('an endpoint', () => {
         hostPort: null,
         pidsLimit: 4096,
       },
-      placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [] },
+      placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
       nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
     });
     expect(Object.isFrozen(config.container?.command)).toBe(true);

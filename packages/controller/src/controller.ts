@@ -9,8 +9,10 @@ import {
   type StateStore,
   startLoop,
 } from '@reactor/core';
+import { createAlarms } from './alarms.js';
 import { createCandidate } from './leadership.js';
 import { createRound } from './round.js';
+import { startTilt } from './tilt.js';
 
 /**
  * The controller of one daemon: every daemon is a candidate, one leads. It observes, plans and commits, every `intervalMs`
@@ -31,6 +33,8 @@ export interface ControllerOptions {
 export interface Controller {
   /** Shortens the wait for the next round. */
   wake(): void;
+  /** What keeps it from leading or from acting, for /readyz; empty when nothing does. */
+  problems(): readonly string[];
   /** Ends the loop and gives the leadership back, so that another daemon need not wait for the lease. */
   stop(): Promise<void>;
 }
@@ -41,8 +45,10 @@ const MIN_GAP_MS = 25;
 export function startController(options: ControllerOptions): Controller {
   const { store, clock, log, meter } = options;
   const stopping = new AbortController();
-  const candidate = createCandidate(options);
-  const round = createRound(options);
+  const tilt = startTilt({ clock, signal: stopping.signal, log, meter, changed: () => loop.wake() });
+  const candidate = createCandidate({ ...options, steady: () => tilt.problem() === null });
+  const alarms = createAlarms(options);
+  const round = createRound({ ...options, alarms });
   let leading = false;
   let lastFailure = '';
 
@@ -51,10 +57,16 @@ export function startController(options: ControllerOptions): Controller {
     const leadership = await candidate.lead();
     if ((leadership !== null) !== leading) {
       leading = leadership !== null;
-      log('info', leading ? `leading, epoch ${leadership?.epoch}` : 'another daemon leads');
+      log('info', leading ? `leading, epoch ${leadership?.epoch}` : 'no longer leading');
     }
     meter.set('reactor_leader', {}, leading ? 1 : 0);
+    // What another leader sees is its own to tell.
+    if (leadership === null) alarms.forget();
     const result = leadership === null ? 'standby' : await round(leadership);
+    if (result === 'outranked') {
+      await candidate.abandon();
+      loop.wake();
+    }
     meter.add('reactor_rounds_total', { result });
     meter.observe('reactor_round_seconds', {}, (clock.now() - startedMs) / 1000);
     if (lastFailure !== '') log('info', 'rounds succeed again');
@@ -83,10 +95,12 @@ export function startController(options: ControllerOptions): Controller {
 
   const stop = async (): Promise<void> => {
     stopping.abort();
-    await Promise.all([loop.done, watching]);
+    await Promise.all([loop.done, watching, tilt.done]);
     await candidate.resign().catch(failed);
   };
-  return { wake: loop.wake, stop };
+  const problems = (): readonly string[] =>
+    [tilt.problem(), candidate.problem(), ...alarms.open()].filter((problem) => problem !== null);
+  return { wake: loop.wake, problems, stop };
 }
 
 const WATCH_RETRY_MS = 1_000;

@@ -1,6 +1,7 @@
 import {
   type At,
   type Clock,
+  type Cluster,
   type Commit,
   type EndpointPlan,
   type Json,
@@ -15,9 +16,10 @@ import {
   type StateStore,
   type StateView,
   TOPICS,
-  type TrafficReport,
+  trafficOfHosts,
 } from '@reactor/core';
-import type { Leadership } from './leadership.js';
+import type { Alarms } from './alarms.js';
+import { type Leadership, outrankedBy } from './leadership.js';
 
 /** One round: observe, plan, commit. Everything is read anew; the only memory is what saves work. */
 
@@ -29,9 +31,11 @@ export interface RoundOptions {
   readonly resolve: PlanInput['resolve'];
   readonly random: () => number;
   readonly newId: () => string;
+  readonly alarms: Alarms;
 }
 
-export type RoundResult = 'planned' | 'idle' | 'conflict';
+/** `abandoned`: the term ended meanwhile. `outranked`: it cannot go on, a higher epoch has to be taken. Both commit nothing from then on. */
+export type RoundResult = 'planned' | 'idle' | 'conflict' | 'abandoned' | 'outranked';
 
 /** Decisions outlive a few missed rounds, so that `explain` has an answer while a new leader takes over. */
 const DECISION_TTL_MS = 60_000;
@@ -40,7 +44,7 @@ const REPUBLISH_MS = 5_000;
 
 export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
   const { store, clock, meter, log } = options;
-  let view: StateView | undefined;
+  let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
   const complained = new Map<string, string>();
 
@@ -65,15 +69,29 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     }
   };
 
+  /** The cluster as of now; grouping it anew is spared while nothing has moved. */
+  const see = async (): Promise<Cluster> => {
+    const view = await store.read('', seen?.view);
+    if (seen?.view !== view) seen = { view, cluster: readCluster(view) };
+    return seen.cluster;
+  };
+
   return async (leadership) => {
-    view = await store.read('', view);
-    const cluster = readCluster(view);
-    const traffic = new Map<string, TrafficReport>();
-    for (const [topic, value] of await store.latest(TOPICS.traffic)) {
-      traffic.set(topic.slice(TOPICS.traffic.length), value as unknown as TrafficReport);
+    const cluster = await see();
+    const outranked = outrankedBy(
+      leadership,
+      [...cluster.hosts.values()].map(({ value }) => value),
+    );
+    if (outranked !== null) {
+      log('warning', outranked);
+      return 'outranked';
     }
+    const traffic = trafficOfHosts(await store.latest(TOPICS.traffic));
     const nowMs = clock.now();
-    const made = plan({ ...options, nowMs, epoch: leadership.epoch, cluster, traffic });
+    const { epoch, quietUntilMs } = leadership;
+    const made = plan({ ...options, nowMs, epoch, quietUntilMs, cluster, traffic });
+    if (!leadership.holds()) return 'abandoned';
+    options.alarms.settle(made.alarms);
     complain(made);
     await publish(made);
 
@@ -84,6 +102,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     ];
     let conflicts = 0;
     for (const { commit, endpoint } of commits) {
+      if (!leadership.holds()) return 'abandoned';
       const result = await store.commit(commit);
       // Somebody wrote in between: this endpoint's plan is void, the next round makes another.
       if (result.kind === 'conflict') conflicts += 1;

@@ -2,17 +2,9 @@ import { KEYS, type LeaderRecord, type Meter, readCluster, type StateStore } fro
 import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
 import { createCandidate } from '../src/leadership.js';
 import { createRound, type RoundOptions } from '../src/round.js';
+import { scriptedClock } from './scripted-clock.js';
 
 const silent: Meter = { add: () => undefined, set: () => undefined, observe: () => undefined };
-
-/** A clock the test moves; sleeping is not part of these tests. */
-function scriptedClock() {
-  let nowMs = 1_700_000_000_000;
-  const pass = (ms: number): void => {
-    nowMs += ms;
-  };
-  return { now: () => nowMs, sleep: async () => undefined, pass };
-}
 
 function roundOptions(
   store: StateStore,
@@ -27,6 +19,7 @@ function roundOptions(
     log: () => undefined,
     resolve: () => ({ config: anEndpointConfig(), hash: 'h' }),
     random: () => 0,
+    alarms: { settle: () => undefined, forget: () => undefined, open: () => [] },
     newId: () => {
       ids += 1;
       return `i${ids}`;
@@ -35,11 +28,15 @@ function roundOptions(
   };
 }
 
+function candidate(store: StateStore, clock: ReturnType<typeof scriptedClock>, host: string, steady: () => boolean = () => true) {
+  return createCandidate({ store, host, clock, steady });
+}
+
 /** The store's methods as plain functions, for a test to put its own in the place of one. */
 function bound(store: StateStore): StateStore {
-  const { read, commit, watch, lease, append, tail, publish, latest, close } = store;
+  const { read, commit, watch, lease, append, tail, publish, latest, settled, close } = store;
   return Object.fromEntries(
-    Object.entries({ read, commit, watch, lease, append, tail, publish, latest, close }).map(([name, method]) => [
+    Object.entries({ read, commit, watch, lease, append, tail, publish, latest, settled, close }).map(([name, method]) => [
       name,
       method.bind(store),
     ]),
@@ -61,8 +58,8 @@ describe('leadership', () => {
   test('one candidate leads, the other waits until the lease has ended, and the epoch grows', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
-    const first = createCandidate({ store, host: 'vm1', clock });
-    const second = createCandidate({ store, host: 'vm2', clock });
+    const first = candidate(store, clock, 'vm1');
+    const second = candidate(store, clock, 'vm2');
     expect(await first.lead()).toMatchObject({ epoch: 1 });
     expect(await second.lead()).toBeNull();
     clock.pass(16_000);
@@ -74,21 +71,21 @@ describe('leadership', () => {
   test('a leader that keeps its lease goes on leading in the same epoch', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
-    const candidate = createCandidate({ store, host: 'vm1', clock });
-    await candidate.lead();
+    const leader = candidate(store, clock, 'vm1');
+    await leader.lead();
     for (let i = 0; i < 20; i += 1) {
       clock.pass(5_000);
-      expect(await candidate.lead()).toMatchObject({ epoch: 1 });
+      expect(await leader.lead()).toMatchObject({ epoch: 1 });
     }
   });
 
   test('a leader that could not renew in time ends its term before its lease does, and gives it back at once', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
-    const candidate = createCandidate({ store, host: 'vm1', clock });
-    const former = (await candidate.lead())!;
+    const leader = candidate(store, clock, 'vm1');
+    const former = (await leader.lead())!;
     clock.pass(10_001);
-    const next = (await candidate.lead())!;
+    const next = (await leader.lead())!;
     expect(next.epoch).toBe(2);
     // What was under way in the former term is refused.
     expect(next.revision).not.toBe(former.revision);
@@ -97,12 +94,12 @@ describe('leadership', () => {
   test('resigning lets another lead at once', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
-    const first = createCandidate({ store, host: 'vm1', clock });
+    const first = candidate(store, clock, 'vm1');
     await first.lead();
     await first.resign();
     const view = await store.read(KEYS.leader);
     expect(view.entries.get(KEYS.leader)?.value as unknown as LeaderRecord).toBeUndefined();
-    expect(await createCandidate({ store, host: 'vm2', clock }).lead()).toMatchObject({ epoch: 2 });
+    expect(await candidate(store, clock, 'vm2').lead()).toMatchObject({ epoch: 2 });
   });
 });
 
@@ -111,7 +108,7 @@ describe('a round', () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
     await seed(store);
-    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
     const round = createRound(roundOptions(store, clock));
     expect(await round(leadership)).toBe('planned');
     const cluster = readCluster(await store.read(''));
@@ -131,7 +128,7 @@ describe('a round', () => {
     const removed = { key: KEYS.hostConfig('vm9'), value: { draining: false, removed: true } };
     const balancer = { host: 'vm9', revision: 1, serving: [], setAside: {}, error: null };
     await store.commit({ expect: [], write: [removed, { key: KEYS.balancer('vm9'), value: balancer }] });
-    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
     const { commit, ...rest } = bound(store);
     let returns = true;
     const crossed: StateStore = {
@@ -151,16 +148,16 @@ describe('a round', () => {
     expect(await left()).toEqual([]);
   });
 
-  test('a deposed leader changes nothing', async () => {
+  test('a deposed leader that does not know it yet is refused by the store', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
     await seed(store);
-    const stale = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const stale = (await candidate(store, clock, 'vm1').lead())!;
     clock.pass(16_000);
     store.tick();
-    await createCandidate({ store, host: 'vm2', clock }).lead();
+    await candidate(store, clock, 'vm2').lead();
     const { revision } = store;
-    expect(await createRound(roundOptions(store, clock))(stale)).toBe('conflict');
+    expect(await createRound(roundOptions(store, clock))({ ...stale, holds: () => true })).toBe('conflict');
     expect(store.revision).toBe(revision);
   });
 
@@ -168,7 +165,7 @@ describe('a round', () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });
     await seed(store);
-    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
     const changing: StateStore = {
       ...bound(store),
       latest: async (prefix) => {
@@ -188,7 +185,7 @@ describe('a round', () => {
       expect: [],
       write: [{ key: KEYS.endpoint('bad'), value: { name: 'bad', uid: 'b', document: {}, state: 'RUNNING', changedAtMs: 0 } }],
     });
-    const leadership = (await createCandidate({ store, host: 'vm1', clock }).lead())!;
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
     const told: string[] = [];
     const round = createRound(
       roundOptions(store, clock, {

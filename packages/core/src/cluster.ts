@@ -2,6 +2,7 @@ import { KEYS } from './keys.js';
 import type {
   BalancerRecord,
   EndpointRecord,
+  EpochRecord,
   HostConfig,
   HostRecord,
   InstanceRecord,
@@ -37,6 +38,7 @@ export interface Cluster {
   readonly balancers: ReadonlyMap<string, At<BalancerRecord>>;
   readonly histories: ReadonlyMap<string, At<Json>>;
   readonly leader: At<LeaderRecord> | null;
+  readonly epoch: At<EpochRecord> | null;
 }
 
 /** Groups a view of the whole state. Every record was written by Reactor in this shape; the API checks what operators send. */
@@ -50,7 +52,6 @@ export function readCluster(view: StateView): Cluster {
   }
   const reports = new Map<string, At<InstanceReport>>();
   for (const report of under<InstanceReport>(view, KEYS.reports).values()) reports.set(report.value.id, report);
-  const leader = view.entries.get(KEYS.leader);
   return {
     id: view.clusterId,
     revision: view.revision,
@@ -63,7 +64,8 @@ export function readCluster(view: StateView): Cluster {
     losses: under(view, KEYS.losses),
     balancers: under(view, KEYS.balancers),
     histories: under(view, KEYS.histories),
-    leader: leader ? { value: leader.value as unknown as LeaderRecord, revision: leader.revision } : null,
+    leader: single<LeaderRecord>(view, KEYS.leader),
+    epoch: single<EpochRecord>(view, KEYS.epoch),
   };
 }
 
@@ -73,6 +75,11 @@ export const isDraining = (cluster: Cluster, host: string): boolean => cluster.h
 /** Removed by the operator and still away; one that came back is a host like any other. */
 export const isRemoved = (cluster: Cluster, host: string): boolean =>
   !cluster.hosts.has(host) && cluster.hostConfigs.get(host)?.value.removed === true;
+
+function single<T>(view: StateView, key: string): At<T> | null {
+  const entry = view.entries.get(key);
+  return entry === undefined ? null : { value: entry.value as unknown as T, revision: entry.revision };
+}
 
 function under<T>(view: StateView, prefix: string): Map<string, At<T>> {
   const found = new Map<string, At<T>>();

@@ -22,6 +22,11 @@ export const ERRORS = {
   revision_mismatch: { status: 412, retryable: false, meaning: 'the revision named by If-Match is not the current one' },
   state_unavailable: { status: 503, retryable: true, meaning: 'the cluster state cannot be reached; traffic is unaffected' },
   state_foreign: { status: 503, retryable: false, meaning: 'the cluster state is not the one this daemon knew' },
+  mark_unreadable: {
+    status: 503,
+    retryable: false,
+    meaning: 'the file that remembers the newest epoch is damaged or not writable',
+  },
   state_limit: { status: 413, retryable: false, meaning: 'a value exceeds what the cluster state accepts' },
   docker_unavailable: { status: 503, retryable: true, meaning: 'the Docker engine does not answer' },
   docker_refused: { status: 502, retryable: false, meaning: 'the Docker engine refused the request' },

@@ -25,6 +25,7 @@ export const KEYS = {
 export const TOPICS = {
   traffic: 'traffic/',
   trafficOf: (host: string) => `traffic/${host}`,
+  trafficPartOf: (host: string, part: number) => `traffic/${host}/${part}`,
   decisions: 'decisions/',
   decision: (endpoint: string) => `decisions/${endpoint}`,
 } as const;

@@ -8,7 +8,7 @@ import type { HostCandidate } from './placement.js';
  * this very round has placed, so that two endpoints never get the same room.
  */
 export interface Ledger {
-  /** `recentFailures` tells how often starts of the asking endpoint failed on a host lately. */
+  /** In the order of ids. `recentFailures` tells how often starts of the asking endpoint failed on a host lately. */
   candidates(recentFailures: (host: string) => number): readonly HostCandidate[];
   add(record: InstanceRecord): void;
 }
@@ -18,12 +18,16 @@ interface Account {
   cpus: number;
   memoryBytes: number;
   readonly placed: HostCandidate['placed'][number][];
+  /** `placed` counted, because every start of a round asks every host. */
+  readonly ofEndpoint: Map<string, number>;
 }
+
+const EMPTY: Readonly<Account> = { slots: 0, cpus: 0, memoryBytes: 0, placed: [], ofEndpoint: new Map() };
 
 export function openLedger(cluster: Cluster): Ledger {
   const accounts = new Map<string, Account>();
   const add = (record: InstanceRecord): void => {
-    const account = accounts.get(record.host) ?? { slots: 0, cpus: 0, memoryBytes: 0, placed: [] };
+    const account: Account = accounts.get(record.host) ?? { ...EMPTY, placed: [], ofEndpoint: new Map() };
     account.slots += record.slots;
     account.cpus += record.cpus;
     account.memoryBytes += record.memoryBytes;
@@ -33,21 +37,18 @@ export function openLedger(cluster: Cluster): Ledger {
       hostPort: record.hostPort,
       network: record.container.network,
     });
+    account.ofEndpoint.set(record.endpoint, (account.ofEndpoint.get(record.endpoint) ?? 0) + 1);
     accounts.set(record.host, account);
   };
   for (const instance of cluster.instances.values()) if (occupies(instance.value, cluster)) add(instance.value);
 
+  const hosts = [...cluster.hosts.values()]
+    .map(({ value: record }) => ({ record, draining: isDraining(cluster, record.id) }))
+    .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
   const candidates: Ledger['candidates'] = (recentFailures) =>
-    [...cluster.hosts.values()].map(({ value: record }) => {
-      const account = accounts.get(record.id);
-      return {
-        record,
-        lost: false,
-        draining: isDraining(cluster, record.id),
-        used: { slots: account?.slots ?? 0, cpus: account?.cpus ?? 0, memoryBytes: account?.memoryBytes ?? 0 },
-        placed: account?.placed ?? [],
-        recentFailures: recentFailures(record.id),
-      };
+    hosts.map(({ record, draining }) => {
+      const { placed, ofEndpoint, ...used } = accounts.get(record.id) ?? EMPTY;
+      return { record, lost: false, draining, used, placed, ofEndpoint, recentFailures: recentFailures(record.id) };
     });
   return { candidates, add };
 }

@@ -18,10 +18,19 @@ export interface InstanceView {
   readonly active: number;
 }
 
-export function viewInstance(instance: At<InstanceRecord>, cluster: Cluster, active: number): InstanceView {
+/** `active` is asked only when somebody wants to know: most instances of a round neither drain nor have to be chosen from. */
+export function viewInstance(instance: At<InstanceRecord>, cluster: Cluster, active: () => number): InstanceView {
   const record = instance.value;
   const report = cluster.reports.get(record.id)?.value ?? null;
-  return { record, revision: instance.revision, report, status: statusOf(record, report, cluster), active };
+  return {
+    record,
+    revision: instance.revision,
+    report,
+    status: statusOf(record, report, cluster),
+    get active() {
+      return active();
+    },
+  };
 }
 
 function statusOf(record: InstanceRecord, report: InstanceReport | null, cluster: Cluster): InstanceStatus {

@@ -61,11 +61,15 @@ export interface ContainerConfig {
 
 export type Strategy = 'spread' | 'binpack' | 'random';
 
+/** `gradual`: instances move, one at a time, to hosts that are much emptier. */
+export type Rebalance = 'off' | 'gradual';
+
 export interface PlacementConfig {
   readonly slots: number;
   readonly strategy: Strategy;
   readonly constraints: readonly Expression[];
   readonly affinity: readonly Expression[];
+  readonly rebalance: Rebalance;
 }
 
 /** `key OP value`, `soft` with a `~`; see placement-expression.ts for how a value matches. */
@@ -200,6 +204,8 @@ export interface HostRecord {
   readonly id: string;
   readonly name: string;
   readonly address: string;
+  /** Where the other hosts' daemons reach this one's API; null when it listens on loopback only. */
+  readonly apiUrl: string | null;
   readonly slots: number;
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -218,6 +224,20 @@ export interface HostRecord {
   readonly dockerError: string | null;
   readonly startedAtMs: number;
   readonly version: string;
+  /** The newest term of leadership its agent has obeyed, as it stands on its disk; null when it has obeyed none. */
+  readonly epochSeen: EpochMark | null;
+}
+
+/** A term of leadership: its number, and the host whose daemon holds it. */
+export interface EpochMark {
+  readonly epoch: number;
+  readonly host: string;
+}
+
+/** The newest term, at `controller/epoch`; written by whoever takes it. */
+export interface EpochRecord extends EpochMark {
+  /** Given back in order: nothing its holder meant is under way any more. */
+  readonly released: boolean;
 }
 
 /** What the operator wishes for a host, written by the API under `hosts-config/<host>`; absent when nothing is wished. */
@@ -233,7 +253,10 @@ export interface BalancerRecord {
   readonly host: string;
   /** State revision of the view whose configuration every worker now runs. */
   readonly revision: number;
-  /** Instances some worker may still send requests to. */
+  /**
+   * Instances no longer meant to run that some worker may still send requests to. Those meant to run are not listed, there may
+   * be ten thousand: one retired since `revision` counts as still served until a newer record says otherwise.
+   */
   readonly serving: readonly string[];
   /** Endpoints left out because their configuration was refused, and why. */
   readonly setAside: Readonly<Record<string, string>>;

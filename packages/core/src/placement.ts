@@ -1,3 +1,4 @@
+import { checkCapacity, type Need, needsOf, share } from './capacity.js';
 import type { ContainerConfig, Expression, HostRecord, PlacementConfig } from './model.js';
 import { affinityCandidates, constraintCandidates, containerWords, matches } from './placement-expression.js';
 
@@ -20,6 +21,8 @@ export interface HostCandidate {
     readonly hostPort: number | null;
     readonly network: string | null;
   }[];
+  /** `placed` counted by endpoint; where it is absent placement counts itself. */
+  readonly ofEndpoint?: ReadonlyMap<string, number>;
   /** Failed starts of this endpoint there in the last five minutes. */
   readonly recentFailures: number;
 }
@@ -56,8 +59,6 @@ export interface Demand {
 const FAILURES_MAX = 3;
 /** A sentence naming more hosts than this helps nobody; the refusals themselves are complete. */
 const SUMMARY_HOSTS_MAX = 10;
-/** Docker counts processors in billionths; whole numbers make `0.1 + 0.2` fit into `0.3`. */
-const NANO = 1e9;
 
 /** The reservation is what is promised, so it counts where it is set; else the limit. */
 export function demandOf(placement: PlacementConfig, container: ContainerConfig): Demand {
@@ -70,13 +71,13 @@ export function demandOf(placement: PlacementConfig, container: ContainerConfig)
  * candidate that ranked lower, or in `refusals` with its one reason.
  */
 export function place(request: PlacementRequest, hosts: readonly HostCandidate[], random: () => number): PlacementResult {
-  const demand = demandOf(request.placement, request.container);
-  const ordered = [...hosts].sort((a, b) => compareText(a.record.id, b.record.id));
+  const needs = needsOf(demandOf(request.placement, request.container));
+  const ordered = inOrder(hosts) ? hosts : [...hosts].sort((a, b) => compareText(a.record.id, b.record.id));
   const fit: HostCandidate[] = [];
   const lastResort: HostCandidate[] = [];
   const refusals: Refusal[] = [];
   for (const host of ordered) {
-    const refusal = refuse(request, demand, host);
+    const refusal = refuse(request, needs, host);
     const failing = host.recentFailures >= FAILURES_MAX;
     if (refusal === null && !failing) fit.push(host);
     if (refusal === null && failing) lastResort.push(host);
@@ -89,28 +90,32 @@ export function place(request: PlacementRequest, hosts: readonly HostCandidate[]
   if (candidates.length === 0) return { kind: 'refused', refusals, summary: summarize(refusals, hosts) };
   const left = desperate ? refusals.filter(({ host }) => !lastResort.some(({ record }) => record.id === host)) : refusals;
   const preferred = preferSoft(request.placement, candidates);
-  const host = pick(request, demand, preferred, random);
-  const reason = explain(request, demand, host, desperate);
+  const host = pick(request, needs, preferred, random);
+  const reason = explain(request, needs, host, desperate);
   return { kind: 'placed', host: host.record.id, refusals: left, reason };
 }
 
+/** The ledger hands its hosts over in order; asking is cheaper than sorting a hundred hosts for every start. */
+const inOrder = (hosts: readonly HostCandidate[]): boolean =>
+  hosts.every((host, index) => index === 0 || compareText(hosts[index - 1]!.record.id, host.record.id) <= 0);
+
 // ------------------------------------------------------------------------------------------------------------ filters
 
-type FilterCheck = (request: PlacementRequest, demand: Demand, host: HostCandidate) => string | null;
+type FilterCheck = (request: PlacementRequest, needs: readonly Need[], host: HostCandidate) => string | null;
 
 /** In the order they are asked; a host is told the first that refuses it. */
 const FILTERS: readonly (readonly [Filter, FilterCheck])[] = [
-  ['health', (_request, _demand, host) => checkHealth(host)],
-  ['port', (request, _demand, host) => checkPort(request, host)],
-  ['capacity', (_request, demand, host) => checkCapacity(demand, host)],
-  ['dependency', (request, _demand, host) => checkDependencies(request.container, host)],
-  ['affinity', (request, _demand, host) => checkAffinity(request.placement.affinity, host)],
-  ['constraint', (request, _demand, host) => checkConstraints(request.placement.constraints, host)],
+  ['health', (_request, _needs, host) => checkHealth(host)],
+  ['port', (request, _needs, host) => checkPort(request, host)],
+  ['capacity', (_request, needs, host) => checkCapacity(needs, host)],
+  ['dependency', (request, _needs, host) => checkDependencies(request.container, host)],
+  ['affinity', (request, _needs, host) => checkAffinity(request.placement.affinity, host)],
+  ['constraint', (request, _needs, host) => checkConstraints(request.placement.constraints, host)],
 ];
 
-function refuse(request: PlacementRequest, demand: Demand, host: HostCandidate): Refusal | null {
+function refuse(request: PlacementRequest, needs: readonly Need[], host: HostCandidate): Refusal | null {
   for (const [filter, check] of FILTERS) {
-    const reason = check(request, demand, host);
+    const reason = check(request, needs, host);
     if (reason !== null) return { host: host.record.id, filter, reason };
   }
   return null;
@@ -136,42 +141,6 @@ function checkPort(request: PlacementRequest, host: HostCandidate): string | nul
   return foreign === undefined ? null : `port ${wanted} is taken by container ${containerWords(foreign).at(-1)}`;
 }
 
-interface Dimension {
-  readonly unit: string;
-  readonly asked: number;
-  readonly used: number;
-  readonly total: number;
-  readonly show: (amount: number) => string;
-}
-
-const showCount = (amount: number): string => String(Math.max(0, amount));
-const showCpus = (nano: number): string => String(Math.max(0, nano) / NANO);
-const showMib = (bytes: number): string => String(Math.max(0, Math.floor(bytes / 2 ** 20)));
-
-/** What is asked for, in whole numbers. `overcommit` stretches processors and memory, never slots. */
-function dimensions(demand: Demand, host: HostCandidate): readonly Dimension[] {
-  const { record, used } = host;
-  const stretch = 1 + record.overcommit;
-  const nano = (cpus: number): number => Math.round(cpus * NANO);
-  return [
-    { unit: 'slots', asked: demand.slots, used: used.slots, total: record.slots, show: showCount },
-    { unit: 'cpus', asked: nano(demand.cpus), used: nano(used.cpus), total: nano(record.cpus * stretch), show: showCpus },
-    {
-      unit: 'MiB of memory',
-      asked: demand.memoryBytes,
-      used: used.memoryBytes,
-      total: Math.round(record.memoryBytes * stretch),
-      show: showMib,
-    },
-  ].filter(({ asked }) => asked > 0);
-}
-
-function checkCapacity(demand: Demand, host: HostCandidate): string | null {
-  if (host.record.slots === 0) return 'takes nothing (0 slots)';
-  const full = dimensions(demand, host).find(({ asked, used, total }) => used + asked > total);
-  return full === undefined ? null : `needs ${full.show(full.asked)} ${full.unit}, ${full.show(full.total - full.used)} free`;
-}
-
 function checkDependencies(container: ContainerConfig, host: HostCandidate): string | null {
   const wanted = container.volumesFrom.map((item) => item.split(':')[0]!);
   if (container.network?.startsWith('container:')) wanted.push(container.network.slice('container:'.length));
@@ -195,7 +164,8 @@ function checkConstraints(expressions: readonly Expression[], host: HostCandidat
 
 // ------------------------------------------------------------------------------------------------------------ ranking
 
-function softMet(placement: PlacementConfig, host: HostCandidate): number {
+/** How many of its soft rules a host meets. */
+export function softMet(placement: PlacementConfig, host: HostCandidate): number {
   const constraints = placement.constraints.filter(
     (each) => each.soft && matches(each, constraintCandidates(host.record, each.key)),
   );
@@ -205,40 +175,54 @@ function softMet(placement: PlacementConfig, host: HostCandidate): number {
 
 /** Hosts that meet the most soft rules; the strategy chooses among them. */
 function preferSoft(placement: PlacementConfig, hosts: readonly HostCandidate[]): readonly HostCandidate[] {
-  const scored = hosts.map((host) => ({ host, met: softMet(placement, host) }));
-  const most = Math.max(...scored.map(({ met }) => met));
-  return scored.filter(({ met }) => met === most).map(({ host }) => host);
+  if (softRules(placement) === 0) return hosts;
+  return least(hosts, (host) => -softMet(placement, host));
 }
 
-/** The fullest asked dimension after placement, 0 to 1. Equal fractions are equal doubles, so ties are exact. */
-function share(demand: Demand, host: HostCandidate): number {
-  return Math.max(0, ...dimensions(demand, host).map(({ asked, used, total }) => (used + asked) / total));
-}
+const softRules = ({ constraints, affinity }: PlacementConfig): number =>
+  [...constraints, ...affinity].filter((each) => each.soft).length;
 
-/** `hosts` is not empty and in the order of ids, which is the last tie-break: the sort below is stable. */
-function pick(request: PlacementRequest, demand: Demand, hosts: readonly HostCandidate[], random: () => number): HostCandidate {
+/** `hosts` is not empty and in the order of ids, which is the last tie-break; what costs more is asked of ever fewer hosts. */
+function pick(
+  request: PlacementRequest,
+  needs: readonly Need[],
+  hosts: readonly HostCandidate[],
+  random: () => number,
+): HostCandidate {
   const { strategy } = request.placement;
   if (strategy === 'random') return hosts[Math.min(hosts.length - 1, Math.floor(random() * hosts.length))]!;
-  const ranked = hosts.map((host) => ({
-    host,
-    share: share(demand, host),
-    ofEndpoint: host.placed.filter(({ endpoint }) => endpoint === request.endpoint).length,
-    all: host.placed.length,
-  }));
-  ranked.sort((a, b) =>
-    strategy === 'spread'
-      ? a.share - b.share || a.ofEndpoint - b.ofEndpoint || a.all - b.all
-      : b.share - a.share || b.all - a.all,
-  );
-  return ranked[0]!.host;
+  const ofEndpoint = (host: HostCandidate): number =>
+    host.ofEndpoint === undefined
+      ? host.placed.filter(({ endpoint }) => endpoint === request.endpoint).length
+      : (host.ofEndpoint.get(request.endpoint) ?? 0);
+  if (strategy === 'binpack') {
+    const fullest = least(hosts, (host) => -share(needs, host));
+    return least(fullest, ({ placed }) => -placed.length)[0]!;
+  }
+  const emptiest = least(hosts, (host) => share(needs, host));
+  return least(least(emptiest, ofEndpoint), ({ placed }) => placed.length)[0]!;
+}
+
+/** Those of the smallest value, in their order. */
+function least(hosts: readonly HostCandidate[], rank: (host: HostCandidate) => number): readonly HostCandidate[] {
+  let smallest = Number.POSITIVE_INFINITY;
+  let chosen: HostCandidate[] = [];
+  for (const host of hosts) {
+    const value = rank(host);
+    if (value > smallest) continue;
+    if (value < smallest) chosen = [];
+    smallest = value;
+    chosen.push(host);
+  }
+  return chosen;
 }
 
 // -------------------------------------------------------------------------------------------------------- explanation
 
-function explain(request: PlacementRequest, demand: Demand, host: HostCandidate, desperate: boolean): string {
+function explain(request: PlacementRequest, needs: readonly Need[], host: HostCandidate, desperate: boolean): string {
   const { placement } = request;
-  const soft = [...placement.constraints, ...placement.affinity].filter((each) => each.soft).length;
-  const parts = [`${placement.strategy}: ${(share(demand, host) * 100).toFixed(1)} % used after placement`];
+  const soft = softRules(placement);
+  const parts = [`${placement.strategy}: ${(share(needs, host) * 100).toFixed(1)} % used after placement`];
   if (soft > 0) parts.push(`${softMet(placement, host)} of ${soft} soft rules met`);
   if (desperate) parts.push(`last resort after ${host.recentFailures} failed starts there`);
   return parts.join('; ');

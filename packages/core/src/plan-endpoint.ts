@@ -1,10 +1,22 @@
-import { type Cluster, isDraining, isRemoved } from './cluster.js';
-import type { Ledger } from './ledger.js';
-import { addFailure, type InstanceView, recentFailures, type StartFailures } from './lifecycle.js';
-import type { EndpointConfig, EndpointRecord, InstanceRecord } from './model.js';
-import { demandOf, place } from './placement.js';
-import { drainHoldout, drainVerdict, type IsCurrent, recommissionable, retirementOrder } from './retire.js';
-import type { Step } from './step.js';
+import { isRemoved } from './cluster.js';
+import {
+  candidatesOf,
+  counted,
+  type Draft,
+  drain,
+  type EndpointSteps,
+  meantToRun,
+  openDraft,
+  remove,
+  type StepsInput,
+  spare,
+  start,
+  write,
+} from './endpoint-draft.js';
+import { addFailure, type InstanceView } from './lifecycle.js';
+import { findMove } from './rebalance.js';
+import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
+import { CLUSTER_LIMIT_WORDS, retirable } from './retirement-limit.js';
 
 /**
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
@@ -12,49 +24,8 @@ import type { Step } from './step.js';
  * replaced, not forgotten), and a rolling replacement changes no count. Long, but one thing: the stages of one draft.
  */
 
-export interface Resolved {
-  readonly config: EndpointConfig;
-  /** Fingerprint of what shapes the container. */
-  readonly hash: string;
-}
-
-export interface StepsInput {
-  readonly nowMs: number;
-  readonly epoch: number;
-  readonly cluster: Cluster;
-  readonly random: () => number;
-  readonly newId: () => string;
-  readonly endpoint: EndpointRecord;
-  readonly resolved: Resolved;
-  readonly own: readonly InstanceView[];
-  /** Instances of a removed endpoint of the same name. */
-  readonly strangers: readonly InstanceView[];
-  readonly seats: number;
-  readonly target: number;
-  readonly failures: StartFailures;
-  readonly ledger: Ledger;
-  /** A host whose load balancer's connections are not known now. */
-  readonly unheard: string | null;
-}
-
-export interface EndpointSteps {
-  readonly steps: readonly Step[];
-  readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
-  readonly failures: StartFailures;
-}
-
 /** An instance that ends sooner than this after it became ready counts as a failed start: it will do so again. */
 const SETTLED_AFTER_MS = 60_000;
-
-interface Draft extends StepsInput {
-  readonly isCurrent: IsCurrent;
-  readonly steps: Step[];
-  readonly written: Map<string, { record: InstanceRecord | null; revision: number }>;
-  failing: StartFailures;
-  startsLeft: number;
-  /** Said once a round, however many starts it holds up. */
-  refusal: string | null;
-}
 
 export function seatsOf(own: readonly InstanceView[]): number {
   const superseded = new Set(own.filter(meantToRun).map((view) => view.record.replaces));
@@ -62,15 +33,7 @@ export function seatsOf(own: readonly InstanceView[]): number {
 }
 
 export function stepsFor(input: StepsInput): EndpointSteps {
-  const draft: Draft = {
-    ...input,
-    isCurrent: ({ record }) => record.hash === input.resolved.hash && !isDraining(input.cluster, record.host),
-    steps: [],
-    written: new Map(),
-    failing: input.failures,
-    startsLeft: input.resolved.config.scaling.rampLimit,
-    refusal: null,
-  };
+  const draft = openDraft(input);
   // Paused means hands off: nothing starts or stops, what runs is served.
   if (input.endpoint.state !== 'PAUSED') {
     retireStrangers(draft);
@@ -78,6 +41,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     replaceFailed(draft);
     scaleUp(draft);
     rollOver(draft);
+    evenOut(draft);
     finishDraining(draft);
     if (draft.refusal !== null) draft.steps.push({ kind: 'wait', instance: null, on: draft.refusal });
   }
@@ -85,6 +49,7 @@ export function stepsFor(input: StepsInput): EndpointSteps {
     steps: draft.steps,
     instances: [...draft.written].map(([id, { record, revision }]) => ({ id, record, revision })),
     failures: draft.failing,
+    placement: draft.placement,
   };
 }
 
@@ -103,14 +68,25 @@ function scaleDown(draft: Draft): void {
   const successors = new Map(running.filter((view) => view.record.replaces).map((view) => [view.record.replaces, view]));
   const ids = new Set(running.map((view) => view.record.id));
   const seated = running.filter((view) => view.record.replaces === null || !ids.has(view.record.replaces));
-  const victims = retirementOrder(seated, draft.isCurrent).slice(
-    0,
-    halt ? excess : Math.min(excess, draft.resolved.config.scaling.rampLimit),
-  );
+  const victims = retirementOrder(seated, draft.isCurrent).slice(0, halt ? excess : allowance(draft, excess));
   const why = halt ? `the endpoint is ${draft.endpoint.state.toLowerCase()}` : `${counted(draft.target)} enough`;
   for (const victim of victims) {
     for (const view of [victim, successors.get(victim.record.id)]) if (view) drain(draft, view, false, why);
   }
+}
+
+/** How many of `excess` instances may go in this round, and what the others wait for. What is above max_instances was never load's to keep. */
+function allowance(draft: Draft, excess: number): number {
+  const { rampLimit, maxInstances, windowMs } = draft.resolved.config.scaling;
+  const ramped = Math.min(excess, rampLimit);
+  if (!draft.byLoad || draft.withheld !== null) return ramped;
+  const above = Math.min(ramped, Math.max(0, draft.seats - maxInstances));
+  const share = Math.max(above, Math.min(ramped, retirable(draft.own, draft.seats, draft.nowMs, windowMs)));
+  const allowed = above + draft.retirements.take(share - above);
+  const refuse = (on: string): number => draft.steps.push({ kind: 'wait', instance: null, on });
+  if (allowed < share) refuse(`the cluster's retirements: ${CLUSTER_LIMIT_WORDS}`);
+  else if (share < ramped) refuse(`the next ${windowMs / 1000} s: in so long at most a quarter of the instances is retired`);
+  return allowed;
 }
 
 /**
@@ -123,19 +99,24 @@ function replaceFailed(draft: Draft): void {
   const ids = new Set(running.map((view) => view.record.id));
   const succeeded = new Set(running.map((view) => view.record.replaces));
   for (const view of running) {
-    if (draft.written.has(view.record.id)) continue;
+    if (draft.written.has(view.record.id) || draft.spared.has(view.record.id)) continue;
     const failure = failureOf(view, draft);
     const handedOver = succeeded.has(view.record.id);
     if (failure === null || (view.status === 'unknown' && handedOver)) continue;
     // The successor of a failed successor takes the seat that one was meant for.
     const { replaces } = view.record;
     const seat = replaces !== null && ids.has(replaces) && !draft.written.has(replaces) ? replaces : view.record.id;
+    // One that may not leave yet gets one successor, and its successor none: a seat is never held by more than two.
+    if (draft.withheld !== null && view.status !== 'dead' && (handedOver || seat !== view.record.id)) {
+      spare(draft, view, draft.withheld, 'replaced');
+      continue;
+    }
     // A second successor would have a seat of its own as soon as the first has taken over, above every bound.
     if (!handedOver && !start(draft, seat, `in place of ${view.record.id}: ${failure}`)) continue;
     succeeded.add(seat);
     if (view.status === 'unknown' && seat === view.record.id) continue;
     // What an older configuration could not do says nothing about this one, which may be the repair.
-    const counts = view.record.hash === draft.resolved.hash && isFailedStart(view, draft.nowMs);
+    const counts = !handedOver && view.record.hash === draft.resolved.hash && isFailedStart(view, draft.nowMs);
     if (counts) draft.failing = addFailure(draft.failing, view.record.host, draft.nowMs, draft.random);
     if (view.status === 'unhealthy') drain(draft, view, true, failure);
     else remove(draft, view, failure);
@@ -148,6 +129,10 @@ function failureOf(view: InstanceView, draft: Draft): string | null {
   if (view.status === 'unhealthy') return view.report?.error ?? 'its health check fails';
   if (view.status !== 'unknown') return null;
   if (isRemoved(draft.cluster, view.record.host)) return `host ${view.record.host} was removed by the operator`;
+  if (draft.brake !== null) {
+    spare(draft, view, `the brake, for ${draft.brake.words}`, 'replaced');
+    return null;
+  }
   const lostMs = draft.nowMs - (draft.cluster.losses.get(view.record.host)?.value.sinceMs ?? draft.nowMs);
   if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;
   return `host ${view.record.host} has been out of reach for ${Math.round(lostMs / 1000)} s`;
@@ -202,7 +187,8 @@ function rollOver(draft: Draft): void {
   );
   const superseded = new Set([...successors.map((view) => view.record), ...begun].map((record) => record.replaces));
   const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
-  const moving = successors.filter((view) => view.status !== 'ready').length + begun.length;
+  // What has a ready successor but may not leave yet is still on its way, or the others would all be doubled meanwhile.
+  const moving = successors.filter((view) => view.status !== 'ready' || draft.withheld !== null).length + begun.length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
   for (const view of retirementOrder(stale, draft.isCurrent).slice(0, Math.max(0, room))) {
     const old = view.record.hash !== draft.resolved.hash;
@@ -211,13 +197,37 @@ function rollOver(draft: Draft): void {
   }
 }
 
+/** Only at rest: a round that starts or ends something else leaves the hosts as they are. */
+function evenOut(draft: Draft): void {
+  const { config } = draft.resolved;
+  const { container, placement } = config;
+  const asked = placement.rebalance === 'gradual' && container !== null && draft.endpoint.state === 'RUNNING';
+  const busy = draft.written.size > 0 || draft.seats !== draft.target || draft.unheard !== null || draft.refusal !== null;
+  if (!asked || busy || draft.withheld !== null || draft.rebalancing.movesLeft === 0 || draft.nowMs < draft.failing.notBeforeMs)
+    return;
+  const move = findMove({
+    cluster: draft.cluster,
+    meant: draft.rebalancing.meant(),
+    own: draft.own,
+    isCurrent: draft.isCurrent,
+    request: { endpoint: draft.endpoint.name, placement, container, port: config.port },
+    candidates: () => candidatesOf(draft),
+  });
+  if (move === null) return;
+  const why = `in place of ${move.instance}, which moves there from ${move.from} to even out the hosts`;
+  if (start(draft, move.instance, why, move.placed)) draft.rebalancing.movesLeft -= 1;
+}
+
 function finishDraining(draft: Draft): void {
   const removed = draft.endpoint.state === 'REMOVED';
   for (const view of [...draft.own, ...draft.strangers]) {
     const { record } = view;
     if (draft.written.has(record.id)) continue;
     const gone = record.phase === 'remove' && view.report?.state === 'gone';
-    if (gone || (record.phase !== 'run' && isRemoved(draft.cluster, record.host))) {
+    const forgotten = gone || (record.phase !== 'run' && isRemoved(draft.cluster, record.host));
+    if (forgotten && draft.quiet !== null) {
+      spare(draft, view, draft.quiet, 'forgotten');
+    } else if (forgotten) {
       draft.written.set(record.id, { record: null, revision: view.revision });
       draft.steps.push({ kind: 'forget', instance: record.id });
     } else if (record.phase === 'drain') {
@@ -228,82 +238,4 @@ function finishDraining(draft: Draft): void {
       else draft.steps.push({ kind: 'wait', instance: record.id, on: verdict.waitingOn });
     }
   }
-}
-
-// --------------------------------------------------------------------------------------------------------- single acts
-
-function start(draft: Draft, replaces: string | null, why: string): boolean {
-  const { config, hash } = draft.resolved;
-  if (draft.startsLeft === 0) return false;
-  if (config.container === null) return refuse(draft, 'a cloud to start instances in: set [endpoint] cloud');
-  if (draft.nowMs < draft.failing.notBeforeMs) {
-    const left = Math.ceil((draft.failing.notBeforeMs - draft.nowMs) / 1000);
-    return refuse(draft, `back-off after ${draft.failing.count} failed starts, ${left} s left`);
-  }
-  const placement = place(
-    { endpoint: draft.endpoint.name, placement: config.placement, container: config.container, port: config.port },
-    draft.ledger.candidates((host) => recentFailures(draft.failing, host, draft.nowMs)),
-    draft.random,
-  );
-  if (placement.kind === 'refused') return refuse(draft, `a host with room: ${placement.summary}`);
-
-  const record: InstanceRecord = {
-    id: draft.newId(),
-    endpoint: draft.endpoint.name,
-    endpointUid: draft.endpoint.uid,
-    host: placement.host,
-    ...demandOf(config.placement, config.container),
-    // On the host's own network the instance takes its port there, asked for or not.
-    hostPort: config.container.network === 'host' ? config.port : config.container.hostPort,
-    hash,
-    container: config.container,
-    port: config.port,
-    healthCheck: config.healthCheck,
-    startTimeoutMs: config.unregisteredTimeoutMs,
-    stopTimeoutMs: config.stopTimeoutMs,
-    errorMarks: config.errorMarks,
-    phase: 'run',
-    createdAtMs: draft.nowMs,
-    drainedAtMs: null,
-    errored: false,
-    replaces,
-    epoch: draft.epoch,
-  };
-  draft.written.set(record.id, { record, revision: 0 });
-  draft.ledger.add(record);
-  draft.startsLeft -= 1;
-  draft.steps.push({ kind: 'start', instance: record.id, host: record.host, replaces, why });
-  return true;
-}
-
-function refuse(draft: Draft, on: string): false {
-  draft.refusal ??= on;
-  return false;
-}
-
-/** A dead instance has nothing to drain. */
-function drain(draft: Draft, view: InstanceView, errored: boolean, why: string): void {
-  if (view.status === 'dead') {
-    remove(draft, view, why);
-    return;
-  }
-  write(draft, view, { phase: 'drain', drainedAtMs: draft.nowMs, errored });
-  draft.steps.push({ kind: 'retire', instance: view.record.id, host: view.record.host, errored, why });
-}
-
-function remove(draft: Draft, view: InstanceView, why: string): void {
-  write(draft, view, { phase: 'remove' });
-  draft.steps.push({ kind: 'remove', instance: view.record.id, host: view.record.host, why });
-}
-
-function write(draft: Draft, view: InstanceView, change: Partial<InstanceRecord>): void {
-  draft.written.set(view.record.id, { record: { ...view.record, ...change, epoch: draft.epoch }, revision: view.revision });
-}
-
-function counted(instances: number): string {
-  return instances === 1 ? '1 instance is' : `${instances} instances are`;
-}
-
-function meantToRun(view: InstanceView): boolean {
-  return view.record.phase === 'run';
 }

@@ -1,4 +1,4 @@
-import type { Cluster, HostLoss } from './cluster.js';
+import { type Cluster, type HostLoss, isRemoved } from './cluster.js';
 import { KEYS } from './keys.js';
 
 /** What a round notes about hosts as such: which are missing since when, and which are to be forgotten. */
@@ -9,15 +9,16 @@ export interface LossNote {
   readonly revision: number;
 }
 
-/** Notes hosts that vanished with instances on them, and strikes out those that are back. */
+/** Notes hosts that vanished and of which something is left, and strikes out those that are back or forgotten. */
 export function planLosses(cluster: Cluster, nowMs: number): readonly LossNote[] {
   const losses: LossNote[] = [];
-  const used = hostsInUse(cluster);
-  for (const host of [...used].sort()) {
+  // Also of hosts without instances: how many went missing at once is what the brake judges by.
+  const left = hostsKnown(cluster);
+  for (const host of [...left].sort()) {
     if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
   }
   for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (cluster.hosts.has(host) || !used.has(host)) losses.push({ host, loss: null, revision: loss.revision });
+    if (cluster.hosts.has(host) || !left.has(host)) losses.push({ host, loss: null, revision: loss.revision });
   }
   return losses;
 }
@@ -51,6 +52,11 @@ export function planRemovals(cluster: Cluster): readonly Removal[] {
     ];
     return [{ host, revision: 0, keys }];
   });
+}
+
+/** Hosts, live or not, of which something is left: instances, or a load balancer unless the operator removed the host. */
+export function hostsKnown(cluster: Cluster): ReadonlySet<string> {
+  return new Set([...hostsInUse(cluster), ...[...cluster.balancers.keys()].filter((host) => !isRemoved(cluster, host))]);
 }
 
 const hostsInUse = (cluster: Cluster): ReadonlySet<string> =>

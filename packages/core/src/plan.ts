@@ -1,14 +1,19 @@
+import { type Brake, brakeOf } from './brake.js';
 import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
+import type { EndpointSteps, Resolved } from './endpoint-draft.js';
 import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
-import { type EndpointSteps, type Resolved, seatsOf, stepsFor } from './plan-endpoint.js';
+import type { PlacementReport } from './placement-verdicts.js';
+import { seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
+import { openRebalancing, type Rebalancing } from './rebalance.js';
+import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { type Step, stepEvent } from './step.js';
-import { connectionsByInstance, type TrafficReport } from './traffic.js';
-import { measure } from './traffic-window.js';
+import type { TrafficReport } from './traffic.js';
+import { type Coverage, coverageOf, measureSightings, type Sighting, sightingsOf } from './traffic-window.js';
 
 /**
  * One round of the controller, as a pure function: everything it may look at is in `PlanInput`, everything to be done is
@@ -19,6 +24,8 @@ import { measure } from './traffic-window.js';
 export interface PlanInput {
   readonly nowMs: number;
   readonly epoch: number;
+  /** Before this moment nothing is taken away, because a former leader may still be at work; 0 is over. */
+  readonly quietUntilMs: number;
   readonly cluster: Cluster;
   /** The configuration of a record, or in one line why it cannot be used. */
   readonly resolve: (record: At<EndpointRecord>) => Resolved | { readonly error: string };
@@ -35,6 +42,8 @@ export interface EndpointHistory {
   readonly failures: StartFailures;
   /** The last decision that changed something. */
   readonly decision: DecisionReport | null;
+  /** What every host answered to the newest start, or to the first that none took; absent before there was one. */
+  readonly placement?: PlacementReport | null;
 }
 
 /** A decision and what came of it: what `reactor explain` shows. */
@@ -42,6 +51,8 @@ export interface DecisionReport {
   readonly atMs: number;
   readonly record: DecisionRecord;
   readonly steps: readonly Step[];
+  /** What every host answered, in a round that started something or could not; what is remembered keeps it apart. */
+  readonly placement?: PlacementReport | null;
 }
 
 export interface EndpointPlan {
@@ -61,26 +72,40 @@ export interface Plan {
   readonly losses: readonly LossNote[];
   /** Hosts to forget. */
   readonly removals: readonly Removal[];
+  /** What a person should look at, as long as it lasts; at most one of a kind. */
+  readonly alarms: readonly Alarm[];
+}
+
+/** `brake`: most hosts were lost at once. `retirements`: the cluster's limit on retirements by load is hit. */
+export interface Alarm {
+  readonly kind: 'brake' | 'retirements';
+  readonly text: string;
 }
 
 /** What all endpoints of a round have in common; found out once, for there may be a thousand of them and a hundred hosts. */
 interface Scene {
   readonly ledger: Ledger;
-  readonly reports: readonly TrafficReport[];
-  /** Open connections by instance id. */
-  readonly connections: ReadonlyMap<string, number>;
+  /** By endpoint, what each load balancer saw of it. */
+  readonly sightings: ReadonlyMap<string, readonly Sighting[]>;
+  readonly coverage: (windowMs: number) => Coverage;
   readonly expectedSources: number;
   readonly unheard: string | null;
+  readonly brake: Brake | null;
+  readonly retirements: RetirementBudget;
+  readonly rebalancing: Rebalancing;
 }
 
 export function plan(input: PlanInput): Plan {
   const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
   const scene: Scene = {
     ledger: openLedger(input.cluster),
-    reports,
-    connections: connectionsByInstance(reports),
+    sightings: sightingsOf(reports),
+    coverage: onceEach((windowMs) => coverageOf(reports, input.nowMs, windowMs)),
     expectedSources: expectedSources(input.cluster),
     unheard: unheardHost(input.cluster, input.traffic),
+    brake: brakeOf(input.cluster, input.nowMs),
+    retirements: openRetirements(input.cluster, input.nowMs),
+    rebalancing: openRebalancing(input.cluster),
   };
   const endpoints: EndpointPlan[] = [];
   const unusable: { endpoint: string; error: string }[] = [];
@@ -90,19 +115,32 @@ export function plan(input: PlanInput): Plan {
     if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
     else endpoints.push(planEndpoint(endpoint, resolved, input, scene));
   }
-  return { endpoints, unusable, losses: planLosses(input.cluster, input.nowMs), removals: planRemovals(input.cluster) };
+  return {
+    endpoints,
+    unusable,
+    losses: planLosses(input.cluster, input.nowMs),
+    removals: input.nowMs < input.quietUntilMs ? [] : planRemovals(input.cluster),
+    alarms: alarmsOf(scene),
+  };
 }
 
-function planEndpoint(
-  endpoint: At<EndpointRecord>,
-  resolved: Resolved,
-  input: PlanInput,
-  { ledger, reports, connections, expectedSources, unheard }: Scene,
-): EndpointPlan {
+function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
+  const alarms: Alarm[] = [];
+  if (brake !== null) {
+    const what = 'no instance is replaced or retired until enough of them are back, or removed by the operator';
+    alarms.push({ kind: 'brake', text: `brake: ${brake.words} (${brake.lost.join(', ')}); ${what}` });
+  }
+  if (retirements.refused() > 0) alarms.push({ kind: 'retirements', text: `${CLUSTER_LIMIT_WORDS}, and more are asked for` });
+  return alarms;
+}
+
+function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: PlanInput, scene: Scene): EndpointPlan {
+  const { sightings, coverage, expectedSources } = scene;
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, connections.get(i.value.id) ?? 0));
+  const seen = sightings.get(name) ?? [];
+  const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, () => activeOf(i.value.id, seen)));
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
 
@@ -117,8 +155,8 @@ function planEndpoint(
     state: endpoint.value.state,
     scaling: resolved.config.scaling,
     instances: seats,
-    stable: measure(reports, name, { ...window, windowMs }),
-    burst: measure(reports, name, { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
+    stable: measureSightings(seen, coverage(windowMs), { ...window, windowMs }),
+    burst: measureSightings(seen, coverage(BURST_WINDOW_MS), { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
     history: known?.targets ?? NO_HISTORY,
     ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
   });
@@ -131,9 +169,9 @@ function planEndpoint(
     strangers: views.filter((view) => view.record.endpointUid !== endpoint.value.uid),
     seats,
     target: record.target,
+    byLoad: !record.kinds.includes('hold_by_operator'),
     failures: known?.failures ?? NO_FAILURES,
-    ledger,
-    unheard,
+    ...scene,
   });
   return assemble(endpoint, record, targets, known, outcome, nowMs);
 }
@@ -146,13 +184,21 @@ function assemble(
   outcome: EndpointSteps,
   nowMs: number,
 ): EndpointPlan {
-  const report: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const { placement } = outcome;
+  const bare: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const report = placement === null ? bare : { ...bare, placement };
   const last = known?.decision?.record;
   const acts = outcome.steps.some((step) => step.kind !== 'wait');
   const moved =
     last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
+  // Of refusals the first: the next ones differ in the numbers only, and every round would write.
+  const refusedAnew = placement !== null && placement.host === null && known?.placement?.host !== null;
   const remember =
-    acts || moved || targets !== (known?.targets ?? NO_HISTORY) || outcome.failures !== (known?.failures ?? NO_FAILURES);
+    refusedAnew ||
+    acts ||
+    moved ||
+    targets !== (known?.targets ?? NO_HISTORY) ||
+    outcome.failures !== (known?.failures ?? NO_FAILURES);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
   if (moved && record.target !== record.instances) {
@@ -167,9 +213,30 @@ function assemble(
     report,
     instances: outcome.instances,
     history: remember
-      ? { targets, failures: outcome.failures, decision: acts || moved ? report : (known?.decision ?? null) }
+      ? {
+          targets,
+          failures: outcome.failures,
+          decision: acts || moved ? bare : (known?.decision ?? null),
+          placement: placement ?? known?.placement ?? null,
+        }
       : null,
     events,
+  };
+}
+
+function activeOf(instance: string, seen: readonly Sighting[]): number {
+  let sum = 0;
+  for (const { traffic } of seen) sum += traffic.backends[instance]?.active ?? 0;
+  return sum;
+}
+
+/** `of`, asked once for each number: a thousand endpoints have but a few windows. */
+function onceEach<T>(of: (asked: number) => T): (asked: number) => T {
+  const known = new Map<number, T>();
+  return (asked) => {
+    const answer = known.get(asked) ?? of(asked);
+    known.set(asked, answer);
+    return answer;
   };
 }
 

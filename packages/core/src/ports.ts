@@ -1,4 +1,4 @@
-import type { ContainerConfig, EndpointUrl, Json, NginxConfig } from './model.js';
+import type { ContainerConfig, EndpointUrl, EpochMark, Json, NginxConfig } from './model.js';
 import type { TrafficReport } from './traffic.js';
 
 /**
@@ -82,7 +82,22 @@ export interface StateStore {
   publish(values: Readonly<Record<string, Json>>, ttlMs: number): Promise<void>;
   /** Newest unexpired value of every topic that starts with the prefix. */
   latest(prefix: string): Promise<ReadonlyMap<string, Json>>;
+  /**
+   * Whether what this daemon committed so far is on a majority of the replicas, so that a failover keeps it; waits up to
+   * `timeoutMs` for them. True at once where there are none.
+   */
+  settled(timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;
+}
+
+// ------------------------------------------------------------------------------------------------- what a host remembers
+
+/** The newest term of leadership a host has obeyed, remembered beyond restarts and whatever becomes of the cluster state. */
+export interface MarkKeeper {
+  /** Null when none was ever written. Throws `mark_unreadable` when what is there cannot be trusted: that is not "none". */
+  read(): EpochMark | null;
+  /** Returns when it would survive a power cut. */
+  write(mark: EpochMark): void;
 }
 
 // --------------------------------------------------------------------------------------------------------- containers

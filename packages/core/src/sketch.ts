@@ -55,9 +55,7 @@ export function mergeBins(list: readonly SketchBins[]): SketchBins {
     }
   }
   const merged: number[] = [];
-  counts.forEach((count, index) => {
-    if (count > 0) merged.push(index, count);
-  });
+  for (let index = 0; index <= MAX_BIN; index++) if (counts[index]! > 0) merged.push(index, counts[index]!);
   return merged;
 }
 

@@ -6,7 +6,7 @@ export const TELEMETRY = {
   reactor_rounds_total: {
     type: 'counter',
     labels: ['result'],
-    help: 'Controller rounds, by result: planned, idle, conflict, failed, standby',
+    help: 'Controller rounds, by result: planned, idle, conflict, failed, standby, abandoned, outranked',
   },
   reactor_round_seconds: { type: 'histogram', labels: [], help: 'Time one controller round took' },
   reactor_decisions_total: {
@@ -41,6 +41,12 @@ export const TELEMETRY = {
   reactor_log_lag_bytes: { type: 'gauge', labels: [], help: 'How far the access log reader is behind' },
   reactor_log_bad_lines_total: { type: 'counter', labels: [], help: 'Access log lines that could not be read' },
   reactor_leader: { type: 'gauge', labels: [], help: '1 while this daemon leads' },
+  reactor_tilt_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Times this daemon stood still or saw its clock jump, and kept still for a while',
+  },
+  reactor_alarm: { type: 'gauge', labels: ['kind'], help: '1 while the leader raises it: brake, retirements' },
   reactor_state_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to the cluster state' },
   reactor_docker_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to Docker' },
 } as const satisfies Readonly<

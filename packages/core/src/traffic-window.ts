@@ -35,31 +35,80 @@ export interface MeasureOptions {
  * are unknown, not quiet. Stale and future-dated reports do not count as reported. The order of `reports` does not matter.
  */
 export function measure(reports: readonly TrafficReport[], endpoint: string, options: MeasureOptions): Measurement {
-  const { nowMs, windowMs, expectedSources } = options;
-  const sums = newSums();
+  const sightings = reports.flatMap((report) =>
+    Object.hasOwn(report.endpoints, endpoint) ? [{ report, traffic: report.endpoints[endpoint]! }] : [],
+  );
+  return measureSightings(sightings, coverageOf(reports, options.nowMs, options.windowMs), options);
+}
+
+/** What one load balancer saw of one endpoint. */
+export interface Sighting {
+  readonly report: TrafficReport;
+  readonly traffic: EndpointTraffic;
+}
+
+/** All reports by endpoint, found once a round: an endpoint then costs as much as the load balancers that saw it. */
+export function sightingsOf(reports: readonly TrafficReport[]): ReadonlyMap<string, readonly Sighting[]> {
+  const sightings = new Map<string, Sighting[]>();
   for (const report of reports) {
-    if (report.atMs > nowMs + MAX_AHEAD_MS || report.atMs < nowMs - STALE_WINDOWS * windowMs) continue;
-    addReport(sums, report, endpoint, windowMs);
+    for (const name of Object.keys(report.endpoints)) {
+      const sighting = { report, traffic: report.endpoints[name]! };
+      const known = sightings.get(name);
+      if (known === undefined) sightings.set(name, [sighting]);
+      else known.push(sighting);
+    }
+  }
+  return sightings;
+}
+
+/** How well a window is covered, whatever was seen in it: the same for all endpoints with that window. */
+export interface Coverage {
+  readonly reported: number;
+  /** Of the newest report. */
+  readonly newestMs: number;
+  /** Some load balancer tells about a part of the window only. */
+  readonly incomplete: boolean;
+}
+
+export function coverageOf(reports: readonly TrafficReport[], nowMs: number, windowMs: number): Coverage {
+  const heard = reports.filter((report) => isHeard(report, nowMs, windowMs));
+  return {
+    reported: heard.length,
+    newestMs: heard.reduce((newest, { atMs }) => Math.max(newest, atMs), Number.NEGATIVE_INFINITY),
+    incomplete: heard.some((report) => isPart(report, windowMs)),
+  };
+}
+
+/** `measure`, of an endpoint's sightings in the order of the reports that `coverage` speaks of. */
+export function measureSightings(sightings: readonly Sighting[], coverage: Coverage, options: MeasureOptions): Measurement {
+  const { nowMs, windowMs, expectedSources } = options;
+  const { reported, newestMs, incomplete } = coverage;
+  const sums = newSums();
+  for (const { report, traffic } of sightings) {
+    if (isHeard(report, nowMs, windowMs)) addTraffic(sums, report, traffic, windowMs);
   }
   const metrics: Record<string, MetricReading> = {};
-  if (sums.reported > 0) {
-    const ageMs = Math.max(0, nowMs - sums.newestMs);
-    const sources = { reported: sums.reported, expected: expectedSources };
+  if (reported > 0) {
+    const ageMs = Math.max(0, nowMs - newestMs);
+    const sources = { reported, expected: expectedSources };
     for (const [name, value] of valuesOf(sums, windowMs, options.quantiles ?? true)) {
       if (value !== null) metrics[name] = { kind: METRIC_KINDS[name] ?? 'average', value, ageMs, sources };
     }
   }
   metrics['instances'] = { kind: 'direct', value: options.instances, ageMs: 0, sources: { reported: 1, expected: 1 } };
-  const partial = sums.reported < expectedSources || sums.incomplete;
+  const partial = reported < expectedSources || incomplete;
   const settled = options.settled === undefined ? {} : { settled: options.settled };
   return { metrics, requests: sums.requests / 1000, partial, ...settled };
 }
 
+const isHeard = (report: TrafficReport, nowMs: number, windowMs: number): boolean =>
+  report.atMs <= nowMs + MAX_AHEAD_MS && report.atMs >= nowMs - STALE_WINDOWS * windowMs;
+
+/** The log begins inside the window. */
+const isPart = (report: TrafficReport, windowMs: number): boolean => report.completeSinceMs > report.atMs - windowMs;
+
 /** Added up in place, one per call of `measure`. */
 interface Sums {
-  reported: number;
-  newestMs: number;
-  incomplete: boolean;
   active: number;
   /** Thousandths of requests, as are `timed` and `errors`: a bucket counts by its milliseconds in the window. */
   requests: number;
@@ -78,19 +127,13 @@ interface Sums {
 
 function newSums(): Sums {
   const load = { requests: 0, timed: 0, errors: 0, seconds: 0, wholeRequests: 0, wholeBytes: 0, partRate: 0, partBytesRate: 0 };
-  return { reported: 0, newestMs: Number.NEGATIVE_INFINITY, incomplete: false, active: 0, ...load, times: [] };
+  return { active: 0, ...load, times: [] };
 }
 
-function addReport(sums: Sums, report: TrafficReport, endpoint: string, windowMs: number): void {
+function addTraffic(sums: Sums, report: TrafficReport, traffic: EndpointTraffic, windowMs: number): void {
   const endMs = report.atMs;
-  const part = report.completeSinceMs > endMs - windowMs;
+  const part = isPart(report, windowMs);
   const startMs = part ? report.completeSinceMs : endMs - windowMs;
-  sums.reported++;
-  sums.newestMs = Math.max(sums.newestMs, endMs);
-  sums.incomplete ||= part;
-  const traffic: EndpointTraffic | undefined = Object.hasOwn(report.endpoints, endpoint) ? report.endpoints[endpoint] : undefined;
-  if (traffic === undefined) return;
-
   let requests = 0;
   let bytes = 0;
   // Newest last, so a short window looks at its few seconds only.

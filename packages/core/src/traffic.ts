@@ -54,16 +54,3 @@ export function openConnections(endpoint: string, instance: string, reports: rea
   for (const report of reports) sum += report.endpoints[endpoint]?.backends[instance]?.active ?? 0;
   return sum;
 }
-
-/** The same for every instance that has any; instance ids are unique in the cluster. */
-export function connectionsByInstance(reports: readonly TrafficReport[]): ReadonlyMap<string, number> {
-  const connections = new Map<string, number>();
-  for (const report of reports) {
-    for (const { backends } of Object.values(report.endpoints)) {
-      for (const [id, { active }] of Object.entries(backends)) {
-        if (active > 0) connections.set(id, (connections.get(id) ?? 0) + active);
-      }
-    }
-  }
-  return connections;
-}

@@ -16,9 +16,11 @@ export function aRecord(id: string, change: Partial<HostRecord> = {}): HostRecor
     images: [],
     containers: [],
     dockerVersion: '24',
+    apiUrl: null,
     dockerError: null,
     startedAtMs: 0,
     version: '0.1.0',
+    epochSeen: null,
     ...change,
   };
 }
@@ -51,7 +53,7 @@ export function aRequest(
 ): PlacementRequest {
   return {
     endpoint: 'web',
-    placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], ...placement },
+    placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off', ...placement },
     container: { ...CONTAINER, ...container },
     port: 80,
   };

@@ -83,11 +83,13 @@ describe('scaling down', () => {
     return world;
   }
 
-  test('waits for the window and the delay, then drains', () => {
+  test('waits for the window and the delay, then drains, one in four per window', () => {
     const world = loaded();
     world.run(30);
     expect(running(world)).toBe(5);
     world.run(15);
+    expect(running(world)).toBe(4);
+    world.run(30);
     expect(running(world)).toBe(1);
     expect(world.instances('web', 'drain')).toHaveLength(4);
   });
@@ -97,7 +99,7 @@ describe('scaling down', () => {
     world.run(50);
     world.run(35);
     expect(world.instances('web', 'drain')).toHaveLength(4);
-    world.run(25);
+    world.run(50);
     expect(world.instances('web')).toHaveLength(1);
   });
 
@@ -322,7 +324,7 @@ describe('a count held by the operator', () => {
     expect(running(world)).toBe(4);
     world.run(25);
     expect(running(world)).toBe(4);
-    world.run(10);
+    world.run(40);
     expect(running(world)).toBe(1);
   });
 

@@ -3,14 +3,15 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '@reactor/agent';
-import { type Api, createApi, createMeter, hasAuth, setAuthKey } from '@reactor/api';
+import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
 import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
 import { createEngine } from '@reactor/docker';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
-import { discoverAddress } from './host-address.js';
+import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
+import { markFile } from './mark-file.js';
 import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
@@ -25,20 +26,19 @@ export interface Daemon {
 
 export type Log = (level: LogLevel, message: string) => void;
 
-export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemon> {
+export interface StartOptions {
+  /** Forget what is known of the cluster state, and take the one that is found. */
+  readonly acceptState?: boolean;
+}
+
+export async function startDaemon(config: DaemonConfig, log: Log, options: StartOptions = {}): Promise<Daemon> {
   const telemetry = createMeter();
   const { meter } = telemetry;
   const address = config.manager.address ?? discoverAddress();
   const host = config.manager.name;
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
-  let opened = false;
-  const store = await openState(config.manager.state, {
-    directory: join(config.manager.dataDir, 'state'),
-    // What keeps it from being opened is thrown, and told by whoever tries.
-    onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
-  });
-  opened = true;
+  const { store, lastView } = await openStore(config, log, options);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
@@ -61,10 +61,11 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       host,
       telemetry,
       health: () => {
-        const problems = parts.agent?.problems() ?? ['starting'];
+        const problems = [...(parts.agent?.problems() ?? ['starting']), ...(parts.controller?.problems() ?? [])];
         return { ok: problems.length === 0, problems };
       },
       log,
+      lastView,
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
@@ -81,6 +82,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       name: config.manager.name,
       address,
       apiUrl: `http://${address}:${port}`,
+      advertisedUrl: advertisedUrl(config.api.host, port, address),
       slots: config.docker.slots,
       overcommit: config.docker.overcommit,
       labels: config.docker.labels,
@@ -88,6 +90,7 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
       startLimit: config.docker.startLimit || availableParallelism(),
       surge: () => parts.controller?.wake(),
       version: VERSION,
+      marks: markFile(join(config.manager.dataDir, 'epoch')),
     });
     closing.push(async () => parts.agent?.stop());
     parts.controller = startController({ ...common, intervalMs: config.manager.intervalMs, resolve, newId });
@@ -101,6 +104,23 @@ export async function startDaemon(config: DaemonConfig, log: Log): Promise<Daemo
     await stop();
     throw error;
   }
+}
+
+async function openStore(config: DaemonConfig, log: Log, options: StartOptions): Promise<ReturnType<typeof rememberViews>> {
+  let opened = false;
+  const store = await openState(config.manager.state, {
+    directory: join(config.manager.dataDir, 'state'),
+    // What keeps it from being opened is thrown, and told by whoever tries.
+    onProblem: (error) => opened && log('error', `cluster state: ${describeError(error)}`),
+    copy: {
+      directory: join(config.manager.dataDir, 'copy'),
+      owner: config.manager.name,
+      forget: options.acceptState === true,
+      tell: (level, message) => log(level, `cluster state: ${message}`),
+    },
+  });
+  opened = true;
+  return rememberViews(store, systemClock.now);
 }
 
 /** Names end up in container names, file names and URLs: hex of 40 random bits, so that even 10,000 instances hardly ever meet. */
@@ -132,8 +152,7 @@ function resolveOnce(document: EndpointRecord['document']): ReturnType<PlanInput
 
 /** Whoever can reach the API without a key owns every machine of the cluster; so beyond loopback there always is one. */
 async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Promise<void> {
-  const loopback = config.api.host === 'localhost' || config.api.host === '::1' || config.api.host.startsWith('127.');
-  if (loopback || (await hasAuth(store))) return;
+  if (isLoopback(config.api.host) || (await hasAuth(store))) return;
   const key = randomBytes(24).toString('base64url');
   if (!(await setAuthKey(store, key, { onlyIfUnset: true }))) return;
   // Not through the log: this is the one line that must carry it, and only the operator's terminal should.

@@ -21,3 +21,15 @@ export function discoverAddress(interfaces: ReturnType<typeof networkInterfaces>
     'manager.address: this host has no network address; set one that containers can be published on',
   );
 }
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+/** Listening on all interfaces is not an address; then the host's own is one of them. */
+const ANY_ADDRESS: readonly string[] = ['', '0.0.0.0', '::'];
+
+/** Where other hosts reach an API that listens on `listens`; null when that is loopback. */
+export function advertisedUrl(listens: string, port: number, address: string): string | null {
+  if (isLoopback(listens)) return null;
+  const host = ANY_ADDRESS.includes(listens) ? address : listens;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

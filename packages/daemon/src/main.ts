@@ -19,6 +19,7 @@ const USAGE = `reactord - autoscaling for plain Docker hosts: the daemon of one 
   --check         read the configuration, say what is wrong with it, and exit
   --log FILE      append the log there instead of standard error; SIGHUP reopens it
   --pidfile FILE  write the process id there while running
+  --accept-state  take the shared cluster state that is found, even if it is not the one this host knows
   --version       print the version
   --help          print this
 
@@ -41,6 +42,7 @@ function readOptions() {
         config: { type: 'string' },
         log: { type: 'string' },
         pidfile: { type: 'string' },
+        'accept-state': { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -97,6 +99,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', crash);
 
   let daemon: Daemon | null = null;
+  let acceptState = options['accept-state'];
   const stopping = new AbortController();
   const end = async (signal: string): Promise<void> => {
     journal.log('info', `${signal}: stopping; containers and the load balancer go on serving`);
@@ -115,7 +118,12 @@ async function main(): Promise<void> {
 
   try {
     daemon = await startPatiently({
-      start: () => startDaemon(config, journal.log),
+      start: () => {
+        const once = acceptState;
+        // Forgotten by the first try; what the next one knows was learnt from the state that was accepted.
+        acceptState = false;
+        return startDaemon(config, journal.log, { acceptState: once });
+      },
       sharedState: config.manager.state !== 'embedded',
       clock: systemClock,
       log: journal.log,

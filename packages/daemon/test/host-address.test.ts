@@ -1,5 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os';
-import { discoverAddress } from '../src/host-address.js';
+import { advertisedUrl, discoverAddress } from '../src/host-address.js';
 
 const address = (text: string, change: Partial<NetworkInterfaceInfo> = {}): NetworkInterfaceInfo =>
   ({ address: text, family: 'IPv4', internal: false, netmask: '', mac: '', cidr: null, ...change }) as NetworkInterfaceInfo;
@@ -30,4 +30,17 @@ test('link-local and IPv6 addresses do not serve', () => {
 
 test('without any address the key to set is named', () => {
   expect(() => discoverAddress({ lo: [address('127.0.0.1', { internal: true })] })).toThrow(/manager\.address/);
+});
+
+test.each([
+  ['127.0.0.1', null],
+  ['localhost', null],
+  ['::1', null],
+  ['', 'http://10.0.0.5:8080'],
+  ['0.0.0.0', 'http://10.0.0.5:8080'],
+  ['::', 'http://10.0.0.5:8080'],
+  ['10.1.0.5', 'http://10.1.0.5:8080'],
+  ['fd00::5', 'http://[fd00::5]:8080'],
+])('an API that listens on %j is told to other hosts as %j', (listens, url) => {
+  expect(advertisedUrl(listens, 8080, '10.0.0.5')).toBe(url);
 });

@@ -17,7 +17,7 @@ function attempts(failures: readonly Error[], change: Partial<PatienceOptions> =
       return DAEMON;
     },
     sharedState: true,
-    clock: { now: () => 0, sleep: async (ms) => void waitsMs.push(ms) },
+    clock: { now: () => 0, monotonic: () => 0, sleep: async (ms) => void waitsMs.push(ms) },
     log: (level, message) => void said.push(`${level}: ${message}`),
     signal: new AbortController().signal,
     ...change,
@@ -63,7 +63,7 @@ test.each([
 
 test('told to stop while it waits, it does not try again', async () => {
   const stopping = new AbortController();
-  const clock = { now: () => 0, sleep: async () => stopping.abort() };
+  const clock = { now: () => 0, monotonic: () => 0, sleep: async () => stopping.abort() };
   const { options, tries } = attempts([away('refused'), away('refused')], { clock, signal: stopping.signal });
   expect(await startPatiently(options)).toBeNull();
   expect(tries()).toBe(1);

@@ -63,18 +63,7 @@ export class LogFile {
     if (this.sizeBytes === this.#position) return 'quiet';
     const truncated = this.sizeBytes < this.#position || !(await this.#isSameFile());
     if (truncated) this.#restart();
-    const limit = this.#position + CALL_LIMIT_BYTES;
-    const buffer = Buffer.allocUnsafe(LINE_LIMIT_BYTES + CHUNK_BYTES);
-    while (this.#position < limit) {
-      const kept = this.#half.copy(buffer, 0);
-      const { bytesRead } = await this.#handle.read(buffer, kept, CHUNK_BYTES, this.#position);
-      if (bytesRead === 0) break;
-      this.#position += bytesRead;
-      const end = kept + bytesRead;
-      this.#fingerprint = Buffer.from(buffer.subarray(Math.max(0, end - FINGERPRINT_BYTES), end));
-      this.#take(buffer, end, lines, Math.floor(nowMs / 1000));
-      if (bytesRead < CHUNK_BYTES) break;
-    }
+    await this.#readOn(lines, Math.floor(nowMs / 1000));
     return truncated ? 'truncated' : 'grew';
   }
 
@@ -82,10 +71,38 @@ export class LogFile {
     await this.#handle.close();
   }
 
-  #take(buffer: Buffer, end: number, lines: LogLines, nowSecond: number): void {
-    let start = 0;
+  /** The file's next chunk is fetched while the lines of the last one are counted. */
+  async #readOn(lines: LogLines, nowSecond: number): Promise<void> {
+    const limit = this.#position + CALL_LIMIT_BYTES;
+    const chunkBytes = Math.min(CHUNK_BYTES, this.lagBytes);
+    const newBuffer = (): Buffer => Buffer.allocUnsafe(LINE_LIMIT_BYTES + chunkBytes);
+    // What the chunk before left over goes in front of it.
+    const fetch = (into: Buffer) => this.#handle.read(into, LINE_LIMIT_BYTES, chunkBytes, this.#position);
+    let buffer = newBuffer();
+    let spare: Buffer | null = null;
+    let { bytesRead } = await fetch(buffer);
+    while (bytesRead > 0) {
+      const full = buffer;
+      const end = LINE_LIMIT_BYTES + bytesRead;
+      this.#position += bytesRead;
+      const more = bytesRead === CHUNK_BYTES && this.#position < limit;
+      buffer = more ? (spare ?? newBuffer()) : full;
+      spare = full;
+      const next = more ? fetch(buffer) : null;
+      const start = LINE_LIMIT_BYTES - this.#half.length;
+      this.#half.copy(full, start);
+      this.#fingerprint = Buffer.from(full.subarray(Math.max(start, end - FINGERPRINT_BYTES), end));
+      this.#take(full, start, end, lines, nowSecond);
+      if (next === null) return;
+      ({ bytesRead } = await next);
+    }
+  }
+
+  /** Counts the whole lines of `buffer[from, end)` and keeps what is behind them. */
+  #take(buffer: Buffer, from: number, end: number, lines: LogLines, nowSecond: number): void {
+    let start = from;
     if (this.#skipping) {
-      const lf = buffer.indexOf(LF);
+      const lf = buffer.indexOf(LF, from);
       if (lf < 0 || lf >= end) {
         this.#half = Buffer.alloc(0);
         return;
@@ -93,7 +110,7 @@ export class LogFile {
       this.#skipping = false;
       start = lf + 1;
     }
-    const last = end === 0 ? -1 : buffer.lastIndexOf(LF, end - 1);
+    const last = buffer.lastIndexOf(LF, end - 1);
     if (last >= start) {
       lines.scan(buffer, start, last + 1, nowSecond);
       start = last + 1;

@@ -1,4 +1,5 @@
 import type { BackendSeries, TokenSeries, Traffic } from './traffic.js';
+import { UsualLines } from './usual-line.js';
 
 /**
  * The access log's lines, read byte by byte out of the chunk they came in: no string, no object per line. A line is
@@ -8,6 +9,7 @@ import type { BackendSeries, TokenSeries, Traffic } from './traffic.js';
  * where the last four list every attempt at a backend, "a, b" on a retry and "a : b" on an internal redirect, `-` for
  * nothing. Anything else is one bad line, counted and passed over. Each method that reads a field takes where it starts
  * and answers where it ended, or -1 for a bad line; none reads past the line's end, because a line feed fits no field.
+ * The usual line takes a shorter way to the same sums (usual-line.ts).
  */
 const TAB = 9;
 const LF = 10;
@@ -43,14 +45,29 @@ export class LogLines {
   private low = -1;
   private lastToken: TokenSeries | undefined;
 
-  constructor(private readonly traffic: Traffic) {}
+  private readonly usual: UsualLines | null;
+
+  /** `general` reads every line field by field: what the shorter way is compared with. */
+  constructor(
+    private readonly traffic: Traffic,
+    general = false,
+  ) {
+    this.usual = general ? null : new UsualLines(traffic);
+  }
 
   /** Counts the lines of `buffer[start, end)`, which ends with a line feed. */
   scan(buffer: Buffer, start: number, end: number, nowSecond: number): void {
     // The configuration may have changed since the last chunk.
     this.high = -1;
+    const { usual } = this;
+    usual?.begin(nowSecond);
     let at = start;
     while (at < end) {
+      const behind = usual === null ? -1 : usual.read(buffer, at, end);
+      if (behind >= 0) {
+        at = behind;
+        continue;
+      }
       // After a crash a file may hold a block of NULs where lines were lost; a good line can follow it.
       while (at < end && buffer[at] === 0) at++;
       if (at >= end) return;

@@ -2,6 +2,7 @@ import {
   type BackendTraffic,
   binOf,
   type EndpointTraffic,
+  MAX_BIN,
   type Service,
   type SketchBins,
   type TrafficBucket,
@@ -39,18 +40,26 @@ interface BackendBucket {
   errors: number;
 }
 
-/** One endpoint's sums. */
+/**
+ * One endpoint's sums. The times of the second that is being counted stand in a plain array, a bin an element, which costs a
+ * fraction of a map per line; they go into the second's own map when another second's turn comes or somebody wants to see it.
+ */
 export class EndpointSeries {
   readonly buckets = new Map<number, Bucket>();
   readonly backends = new Map<string, BackendSeries>();
   private newest: Bucket | null = null;
   private newestSecond = -1;
+  /** Made with the first line: most of many endpoints are quiet. */
+  private counts: Int32Array | null = null;
+  /** The bins of `counts` that are not 0, so that lines of two seconds in turn stay cheap. */
+  private readonly used: number[] = [];
 
   constructor(public windowMs: number) {}
 
   /** A request finished in that second; `timeMs` below 0: it reached no backend. */
   count(second: number, bytes: number, timeMs: number, isError: boolean): void {
-    const bucket = this.at(second);
+    if (second !== this.newestSecond) this.open(second);
+    const bucket = this.newest!;
     bucket.requests += 1;
     bucket.bytes += bytes;
     if (timeMs < 0) return;
@@ -58,25 +67,36 @@ export class EndpointSeries {
     bucket.timeMs += timeMs;
     if (isError) bucket.errors += 1;
     const bin = timeMs < BINS_BY_MS.length ? BINS_BY_MS[timeMs]! : binOf(timeMs / 1000);
-    bucket.bins.set(bin, (bucket.bins.get(bin) ?? 0) + 1);
+    const counts = this.counts!;
+    if (counts[bin]!++ === 0) this.used.push(bin);
   }
 
-  private at(second: number): Bucket {
-    if (second === this.newestSecond) return this.newest!;
-    let bucket = this.buckets.get(second);
-    if (bucket === undefined) {
-      bucket = { requests: 0, bytes: 0, timed: 0, timeMs: 0, errors: 0, bins: new Map() };
-      this.buckets.set(second, bucket);
+  /** Ends the second that is being counted: from now on its bucket says everything. */
+  private settle(): void {
+    const { newest, counts } = this;
+    if (newest !== null && counts !== null) {
+      for (const bin of this.used) {
+        newest.bins.set(bin, (newest.bins.get(bin) ?? 0) + counts[bin]!);
+        counts[bin] = 0;
+      }
     }
-    this.newest = bucket;
-    this.newestSecond = second;
-    return bucket;
+    this.used.length = 0;
+    this.newest = null;
+    this.newestSecond = -1;
   }
 
   forget(before: number): void {
+    this.settle();
     forgetBefore(this.buckets, before);
     for (const backend of this.backends.values()) backend.forget(before);
-    this.newestSecond = -1;
+  }
+
+  private open(second: number): void {
+    this.settle();
+    this.counts ??= new Int32Array(MAX_BIN + 1);
+    this.newest = this.buckets.get(second) ?? { requests: 0, bytes: 0, timed: 0, timeMs: 0, errors: 0, bins: new Map() };
+    this.buckets.set(second, this.newest);
+    this.newestSecond = second;
   }
 }
 

@@ -1,14 +1,14 @@
 -- Writes all keys or none.
 --
--- KEYS[8]  operation  string: revision this very commit was given, kept for a while; a commit whose answer was lost is sent again
+-- KEYS[8]  operation  string: revision and mark this very commit was given, kept for a while; a commit whose answer was lost is sent again
 -- ARGV[3]  how long to remember the operation (ms)
 -- ARGV[4]  number of expectations, then for each: key, revision (0: absent)
 -- ARGV[..] number of writes, then for each: key, lease ('' for none), json ('' deletes)
--- Result   { 'committed', revision } | { 'conflict', key }
+-- Result   { 'committed', revision, mark } | { 'conflict', key }
 
 local OPERATION = KEYS[8]
 local done = redis.call('GET', OPERATION)
-if done then return { 'committed', done } end
+if done then return { 'committed', string.match(done, '%d+'), string.match(done, ' (.*)') or '' } end
 
 local at = 5
 for _ = 1, tonumber(ARGV[4]) do
@@ -49,5 +49,5 @@ for i = first, last, 3 do
   lines[#lines + 1] = key .. ' ' .. json
 end
 record(number, lines)
-redis.call('SET', OPERATION, whole(number), 'PX', ARGV[3])
-return { 'committed', whole(number) }
+redis.call('SET', OPERATION, stamp .. mark, 'PX', ARGV[3])
+return { 'committed', whole(number), mark }

@@ -1,17 +1,22 @@
 -- Begins every script: checks whose state this is and ends the leases that are over, by the clock of Redis.
 --
--- KEYS[1] moment   hash: format, id (of the cluster), revision, bytes (held by `changes`)
+-- KEYS[1] moment   hash: format, id (of the cluster), revision, mark (of that revision), bytes (held by `changes`)
 -- KEYS[2] values   hash: key -> "<revision> <json>"
 -- KEYS[3] index    sorted set of the keys, all with score 0: finds a prefix
 -- KEYS[4] leases   sorted set: lease -> when it ends (ms of Redis's clock)
 -- KEYS[5] leased   hash: key -> lease it lives by
--- KEYS[6] changes  stream, one entry per revision with the id "<revision>-0": lines "<key> <json>", deleted without json
+-- KEYS[6] changes  stream, one entry per revision with the id "<revision>-0": lines "<key> <json>", deleted without json; mark
 -- KEYS[7] wake     stream of one entry, the same ids and no content: what watchers block on
 -- KEYS[8...]       of the verb
--- ARGV[1] cluster id the caller knows, '' for none (open only)
--- ARGV[2] revision the caller knows
+-- ARGV[1] cluster id the caller knows, '' for none
+-- ARGV[2] revision the caller knows, and after a space its mark if that is known, too
 -- ARGV[3...]       of the verb
--- Result           { 'foreign', id, revision } when this is not the state the caller knows; nothing is changed then
+-- Result           { 'foreign', kind, id, revision, mark } when this is not the state the caller knows; nothing is changed then.
+--                  kind is 'empty', 'behind' (the same cluster at an earlier revision), 'split' (the same cluster, but what the
+--                  caller knows never happened there) or 'other' (another cluster)
+--
+-- A mark tells two revisions of the same number apart: a master that lost writes gives their numbers to others. It is made of
+-- the mark before it, the clock and the size of what was written, so two histories never agree again once they have parted.
 --
 -- Redis does not undo a script that fails in the middle. It refuses (OOM, READONLY, MISCONF, NOREPLICAS) only the first
 -- write, so the first write of every script is one that can be refused. The exception is a lapse: it frees memory, and its
@@ -26,8 +31,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local function fetch_moment()
-  local found = redis.call('HMGET', MOMENT, 'id', 'revision')
-  return found[1] or '', tonumber(found[2] or '0')
+  local found = redis.call('HMGET', MOMENT, 'id', 'revision', 'mark')
+  return found[1] or '', tonumber(found[2] or '0'), found[3] or ''
 end
 
 -- Lua would write large numbers as 1e+15.
@@ -35,9 +40,13 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+local id, revision, mark = fetch_moment()
+
 local function record(number, lines)
   local text = table.concat(lines, '\n')
-  redis.call('XADD', CHANGES, whole(number) .. '-0', 'lines', text)
+  mark = string.sub(redis.sha1hex(mark .. ' ' .. clock[1] .. ' ' .. clock[2] .. ' ' .. #text), 1, 16)
+  redis.call('XADD', CHANGES, whole(number) .. '-0', 'lines', text, 'mark', mark)
+  redis.call('HSET', MOMENT, 'mark', mark)
   local bytes = redis.call('HINCRBY', MOMENT, 'bytes', #text)
   local length = redis.call('XLEN', CHANGES)
   while length > 1 and (length > CHANGES_KEPT or bytes > CHANGES_KEPT_BYTES) do
@@ -82,10 +91,27 @@ local function since(from, revision, prefix)
   return lines
 end
 
-local id, revision = fetch_moment()
-if ARGV[1] ~= '' and (id ~= ARGV[1] or revision < tonumber(ARGV[2])) then
-  return { 'foreign', id, whole(revision) }
+-- What this state is to somebody who knows that one; 'known' when it is the same one or a later moment of it.
+local function kind_for(known_id, known)
+  local number, known_mark = string.match(known, '^(%d+) ?(.*)$')
+  number = tonumber(number)
+  if id == '' then return 'empty' end
+  if id ~= known_id then return 'other' end
+  if revision < number then return 'behind' end
+  if known_mark == '' then return 'known' end
+  local found = mark
+  if number < revision then
+    local entry = redis.call('XRANGE', CHANGES, whole(number) .. '-0', whole(number) .. '-0')[1]
+    -- No longer kept: it is too long ago to tell, or the state was restored since.
+    found = entry and entry[2][4] or known_mark
+  end
+  return found == known_mark and 'known' or 'split'
 end
-for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', whole(now), 'LIMIT', 0, LAPSES_AT_ONCE)) do
-  revision = lapse(lease)
+
+if ARGV[1] ~= '' then
+  local kind = kind_for(ARGV[1], ARGV[2])
+  if kind ~= 'known' then return { 'foreign', kind, id, whole(revision), mark } end
+  for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', whole(now), 'LIMIT', 0, LAPSES_AT_ONCE)) do
+    revision = lapse(lease)
+  end
 end

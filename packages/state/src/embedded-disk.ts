@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describeError, type Json, type LogEntry, ReactorError } from '@reactor/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { Draft, DraftedEntry, HeldEntry } from './draft.js';
+import type { HeldEntry, LogWrite } from './draft.js';
 import { errorCode } from './error-code.js';
 import type { StateIdentity } from './identity.js';
 
@@ -37,6 +37,25 @@ interface Seal {
 interface Moment {
   readonly revision: number;
   readonly keys: number;
+  /** Of a copy: tells the revision from another one of the same number. */
+  readonly mark?: string;
+}
+
+/** A value as it is stored. */
+export interface DiskEntry {
+  readonly entry: { readonly revision: number };
+  readonly lease: string | null;
+  readonly text: string;
+}
+
+/** What one transaction writes. */
+export interface DiskDraft {
+  readonly revision: number;
+  readonly mark?: string;
+  /** Null: deleted. */
+  readonly values: ReadonlyMap<string, DiskEntry | null>;
+  readonly logWrites: readonly LogWrite[];
+  readonly outdatedLogEntries: readonly (readonly [log: string, seq: number])[];
 }
 
 /**
@@ -65,9 +84,10 @@ export class EmbeddedDisk {
       seal = { format: FORMAT, clusterId, bytes: 0 };
       writeSeal(directory, seal);
     }
+    let root: RootDatabase<string, string> | null = null;
     try {
       // Not `overlappingSync`: it answers before the data is on the disk.
-      const root = open<string, string>({
+      root = open<string, string>({
         path: directory,
         noSubdir: false,
         encoding: 'string',
@@ -82,13 +102,14 @@ export class EmbeddedDisk {
       const disk = new EmbeddedDisk(directory, root, values, logs, seal);
       return { disk, contents: disk.#load() };
     } catch (error) {
+      void root?.close();
       if (error instanceof ReactorError) throw error;
       throw unavailable(directory, `cannot be opened: ${describeError(error)}`, error);
     }
   }
 
   /** Returns once the draft survives a kill and a power cut; throws `state_unavailable`, and then nothing of it is there. */
-  async save(draft: Draft): Promise<void> {
+  async save(draft: DiskDraft): Promise<void> {
     const before = this.#keys;
     try {
       // A child transaction is rolled back when it throws; a plain one would keep what was written before.
@@ -96,7 +117,8 @@ export class EmbeddedDisk {
         for (const [key, held] of draft.values) this.#put(key, held);
         for (const { log, seq, text } of draft.logWrites) this.logs.putSync([log, seq], text);
         for (const [log, seq] of draft.outdatedLogEntries) this.logs.removeSync([log, seq]);
-        const moment: Moment = { revision: draft.revision, keys: this.#keys };
+        const { revision, mark } = draft;
+        const moment: Moment = { revision, keys: this.#keys, ...(mark === undefined ? {} : { mark }) };
         this.root.putSync('moment', JSON.stringify(moment));
       });
       this.#growSeal();
@@ -106,6 +128,15 @@ export class EmbeddedDisk {
       // Only its first words: what follows is a place in the file, and one problem should read the same at every try.
       const [words] = describeError(reason).split(': ');
       throw unavailable(this.directory, `cannot be written: ${words}; is the disk full?`, reason);
+    }
+  }
+
+  /** Every key with its value as it is stored, in the order of the keys; throws `state_unavailable` when one is damaged. */
+  *records(): Iterable<readonly [key: string, revision: number, text: string]> {
+    for (const { key, value } of this.values.getRange()) {
+      const record = decodeText(key, value);
+      if (record === null) throw damaged(this.directory, `the value of ${JSON.stringify(key)} fails its checksum`);
+      yield [key, record.revision, record.text];
     }
   }
 
@@ -125,7 +156,7 @@ export class EmbeddedDisk {
     await this.root.close();
   }
 
-  #put(key: string, held: DraftedEntry | null): void {
+  #put(key: string, held: DiskEntry | null): void {
     const isThere = this.values.doesExist(key);
     if (held !== null) this.values.putSync(key, encodeRecord(key, held));
     else if (isThere) this.values.removeSync(key);
@@ -144,7 +175,8 @@ export class EmbeddedDisk {
     }
     if (values.size !== moment.keys) throw damaged(this.directory, `it holds ${values.size} keys instead of ${moment.keys}`);
     this.#keys = values.size;
-    return { clusterId: this.#seal.clusterId, revision: moment.revision, values };
+    const { revision, mark } = moment;
+    return { clusterId: this.#seal.clusterId, revision, values, ...(mark === undefined ? {} : { mark }) };
   }
 
   #growSeal(): void {
@@ -156,18 +188,25 @@ export class EmbeddedDisk {
 }
 
 /** `checksum revision leased json`. Which lease is not kept: at the next start none of them lives any more. */
-function encodeRecord(key: string, held: DraftedEntry): string {
+function encodeRecord(key: string, held: DiskEntry): string {
   const body = `${held.entry.revision} ${held.lease === null ? 0 : 1} ${held.text}`;
   return `${checksum(key, body)} ${body}`;
 }
 
 function decodeRecord(key: string, record: string): HeldEntry | null {
+  const found = decodeText(key, record);
+  if (found === null) return null;
+  const { revision, isLeased, text } = found;
+  return { entry: { value: JSON.parse(text) as Json, revision }, lease: isLeased ? LEFT_OVER : null };
+}
+
+function decodeText(
+  key: string,
+  record: string,
+): { readonly revision: number; readonly isLeased: boolean; readonly text: string } | null {
   const [, sum, body, revision, leased, text] = /^([0-9a-f]+) ((\d+) ([01]) (.*))$/.exec(record) ?? [];
   if (body === undefined || text === undefined || sum !== checksum(key, body)) return null;
-  return {
-    entry: { value: JSON.parse(text) as Json, revision: Number(revision) },
-    lease: leased === '1' ? LEFT_OVER : null,
-  };
+  return { revision: Number(revision), isLeased: leased === '1', text };
 }
 
 function checksum(key: string, body: string): string {
@@ -227,6 +266,11 @@ function checkData(directory: string, seal: Seal | null): void {
   if (size > 0 && header.findIndex((_, at) => at % 4 === 0 && header.readUInt32LE(at) === LMDB_MAGIC) < 0) {
     throw damaged(directory, `${DATA} is not an LMDB file`);
   }
+}
+
+/** Removes what a closed disk left in the directory; what else is there stays. */
+export function eraseDisk(directory: string): void {
+  for (const name of [SEAL, `${SEAL}.new`, DATA, 'lock.mdb']) rmSync(join(directory, name), { force: true });
 }
 
 /** LMDB tells the reason of a failed commit by another promise, which must be looked at: left alone, it ends the process. */

@@ -188,6 +188,12 @@ class EmbeddedStore implements StateStore {
     return this.#publications.latest(prefix, performance.now());
   }
 
+  /** There are no replicas: what was answered is on this disk. */
+  async settled(): Promise<boolean> {
+    this.#checkOpen();
+    return true;
+  }
+
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Json, StateChange, StateEntry, StateView } from '@reactor/core';
+import type { ForeignKind } from './identity.js';
+import type { CopiedEntry } from './state-copy.js';
 
 /**
  * The texts our scripts answer with. A key never holds a space and JSON never a raw line break, so changes are kept and sent as
@@ -12,19 +14,45 @@ export function texts(reply: unknown): readonly string[] {
   return reply;
 }
 
+/** What a script says about a state that is not the known one. */
+export interface ForeignAnswer {
+  readonly kind: ForeignKind;
+  readonly found: { readonly clusterId: string; readonly revision: number; readonly mark: string };
+}
+
+/** Null: the script ran. */
+export function foreignAnswer(reply: readonly string[]): ForeignAnswer | null {
+  const [kind, foreign = '', clusterId = '', revision, mark = ''] = reply;
+  return kind === 'foreign' && isForeignKind(foreign)
+    ? { kind: foreign, found: { clusterId, revision: Number(revision), mark } }
+    : null;
+}
+
+export function isForeignKind(text: string): text is ForeignKind {
+  return ['empty', 'behind', 'split', 'other'].includes(text);
+}
+
 /** Lines `<revision> <key> <json>`, without json when deleted. */
 export function decodeChanges(text: string): readonly StateChange[] {
   if (text === '') return [];
   return text.split('\n').map((line) => {
-    const first = line.indexOf(' ');
-    const second = line.indexOf(' ', first + 1);
-    const json = line.slice(second + 1);
-    return {
-      key: line.slice(first + 1, second),
-      value: json === '' ? null : (JSON.parse(json) as Json),
-      revision: Number(line.slice(0, first)),
-    };
+    const { key, revision, text: json } = splitChange(line);
+    return { key, value: json === null ? null : (JSON.parse(json) as Json), revision };
   });
+}
+
+/** A line `<revision> <key> <json>`, its json left as it is. */
+export function splitChange(line: string): CopiedEntry {
+  const first = line.indexOf(' ');
+  const second = line.indexOf(' ', first + 1);
+  const json = line.slice(second + 1);
+  return { key: line.slice(first + 1, second), revision: Number(line.slice(0, first)), text: json === '' ? null : json };
+}
+
+/** The value `<revision> <json>` of a key, its json left as it is. */
+export function splitValue(key: string, value: string): CopiedEntry {
+  const space = value.indexOf(' ');
+  return { key, revision: Number(value.slice(0, space)), text: value.slice(space + 1) };
 }
 
 /**

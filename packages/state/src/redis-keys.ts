@@ -6,6 +6,10 @@ export interface RedisKeys {
   readonly wake: string;
   readonly topics: string;
   readonly topicEnds: string;
+  readonly settling: string;
+  readonly offers: string;
+  /** Where an owner's copy is gathered before it becomes the state. */
+  readonly staging: (owner: string) => string;
   readonly log: (name: string) => string;
   readonly operation: (id: string) => string;
 }
@@ -18,6 +22,9 @@ export function redisKeys(prefix: string): RedisKeys {
     wake: `${tag}:wake`,
     topics: `${tag}:topics`,
     topicEnds: `${tag}:topic-ends`,
+    settling: `${tag}:settling`,
+    offers: `${tag}:offers`,
+    staging: (owner) => `${tag}:staging:${owner}`,
     log: (name) => `${tag}:log:${name}`,
     operation: (id) => `${tag}:operation:${id}`,
   };

@@ -51,9 +51,14 @@ export class RedisLink {
     });
   }
 
-  /** Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. */
+  /**
+   * Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. Then tries what
+   * no script does, so that a user without the right to it is told now.
+   */
   async greet(): Promise<void> {
     await this.#untilAnswered(() => this.#main.ping());
+    await this.replicasNeeded();
+    await this.waitForReplicas(0, 1);
   }
 
   /** Runs a verb's script; throws `state_unavailable`. */
@@ -80,6 +85,20 @@ export class RedisLink {
     });
     const [answer, all] = replies as readonly unknown[];
     return { answer, all };
+  }
+
+  /** How many replicas a commit must reach to survive the loss of the master: most of those there are. */
+  async replicasNeeded(): Promise<number> {
+    const text = String(await this.#untilAnswered(() => this.#main.info('replication')));
+    const connected = Number(/^connected_slaves:(\d+)/m.exec(text)?.[1] ?? 0);
+    // Sentinel is there to make a replica the master: one that lost all of them may have been replaced already.
+    if (connected === 0) return 'sentinels' in this.target.options ? 1 : 0;
+    return Math.floor(connected / 2) + 1;
+  }
+
+  /** How many replicas have all that was written over this connection, once there are enough or the time is over. */
+  async waitForReplicas(enough: number, timeoutMs: number): Promise<number> {
+    return Number(await this.#untilAnswered(() => this.#main.wait(enough, timeoutMs)));
   }
 
   /** Blocks until the stream moves past the id, at most BLOCK_MS: its new id, or null. Throws when the connection is lost. */

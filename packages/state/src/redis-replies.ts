@@ -1,5 +1,14 @@
 import { describeError, ReactorError } from '@reactor/core';
 
+/** Every right Reactor needs and none besides, on its own keys only; for `ACL SETUSER`. */
+export const ACL_RULE = [
+  '~{reactor:*',
+  '+ping +select +client|setname +time +info +wait +multi +exec +eval +evalsha',
+  '+get +set +del +exists +pexpire +persist +rename +hset +hget +hmget +hgetall +hkeys +hlen +hdel +hincrby',
+  '+zadd +zrem +zscore +zcard +zlexcount +zrange +zrangebylex +zrangebyscore',
+  '+xadd +xdel +xlen +xrange +xrevrange +xread',
+].join(' ');
+
 /** What to do about an error reply of Redis, by the code that begins it. */
 const ADVICE: Readonly<Record<string, string>> = {
   BUSY: 'another script holds Redis up: wait, or end it with SCRIPT KILL',
@@ -11,7 +20,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   MASTERDOWN: 'this replica has lost its master: name the master',
   NOAUTH: 'Redis wants a password: put it into the state URL',
   WRONGPASS: 'the user name or the password in the state URL is wrong',
-  NOPERM: 'the user needs: ACL SETUSER <user> on ~{reactor:* +@read +@write +@scripting +@connection +time',
+  NOPERM: `the user needs: ACL SETUSER <user> on ><password> ${ACL_RULE}`,
   CLUSTERDOWN: 'the Redis cluster does not serve this slot: look at CLUSTER INFO',
   MOVED: 'this is a node of a Redis cluster that does not hold the state: name the one that does',
   NOSCRIPT: 'Redis keeps forgetting its scripts: look for SCRIPT FLUSH',

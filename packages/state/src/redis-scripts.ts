@@ -15,6 +15,11 @@ export const VERBS = [
   'tail',
   'publish',
   'latest',
+  'settle',
+  'follow',
+  'offer',
+  'stage',
+  'restore',
 ] as const;
 
 export type Verb = (typeof VERBS)[number];

@@ -12,89 +12,62 @@ import {
   type WatchEvent,
 } from '@reactor/core';
 import { Bell, unlessAborted } from './bell.js';
-import { IdentityGuard, type StateIdentity } from './identity.js';
+import { followState } from './copy-follower.js';
+import { type IdentityGuard, momentText } from './identity.js';
 import { checkPrefix, checkTtl, LIMITS, prepareAppend, prepareCommit, preparePublication } from './limits.js';
-import { decodeChanges, decodeEntries, pairs, texts } from './redis-answers.js';
-import { type RedisKeys, redisKeys } from './redis-keys.js';
-import { BLOCK_MS, RedisLink } from './redis-link.js';
+import { type RecoveryOptions, recover } from './recovery.js';
+import { decodeChanges, decodeEntries, foreignAnswer, pairs, texts } from './redis-answers.js';
+import { ringAtChanges } from './redis-feed.js';
+import type { RedisKeys } from './redis-keys.js';
+import { BLOCK_MS, type RedisLink } from './redis-link.js';
 import type { Verb } from './redis-scripts.js';
-import { parseRedisUrl } from './redis-url.js';
+import { Settling } from './settling.js';
 import { laterView } from './view.js';
 
-const FORMAT = 'reactor-state-1';
 /** Longer than any call is sent again (5 s), with room for a slow failover. */
 const OPERATION_KEPT_MS = 60_000;
 /** Watchers look at least that often: leases end when nobody else calls, and a dead watch connection costs a second at most. */
 const LOOK_MS = BLOCK_MS;
 /** After the end of a lease, so that a look finds it over. */
 const LOOK_AFTER_MS = 2;
-const DEFAULT_PREFIX = 'default';
-
-export interface RedisStateOptions {
-  /** `redis://`, `rediss://` or `redis+sentinel://`, see `parseRedisUrl`. */
-  readonly url: string;
-  /** Keeps clusters that share a Redis apart. */
-  readonly prefix?: string;
-  /** What the daemon last knew of its state; contents that are not it are refused with `state_foreign`. */
-  readonly known?: StateIdentity;
-  /** Told once per problem, also when no call is under way. */
-  readonly onProblem?: (error: ReactorError) => void;
-}
-
-/** Connects to the state in Redis >= 5. Throws `config_invalid` (the URL), `state_unavailable` or `state_foreign`. */
-export async function openRedis(options: RedisStateOptions): Promise<StateStore> {
-  const prefix = options.prefix ?? DEFAULT_PREFIX;
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(prefix)) {
-    throw new ReactorError('config_invalid', `the prefix ${JSON.stringify(prefix)} is not 1 to 64 letters, digits and . _ -`);
-  }
-  const link = new RedisLink(parseRedisUrl(options.url), options.onProblem ?? (() => undefined));
-  try {
-    await link.greet();
-    const keys = redisKeys(prefix);
-    const known = options.known ?? { clusterId: '', revision: 0 };
-    const guard = new IdentityGuard(link.where, known);
-    const args = [known.clusterId, String(known.revision), FORMAT, randomUUID()];
-    const [kind, clusterId, revision, format] = texts(await link.run('open', [...keys.all, `${keys.wake}-probe`], args));
-    const found = { clusterId: clusterId ?? '', revision: Number(revision) };
-    if (kind === 'foreign') {
-      if (known.clusterId !== '') throw guard.foreign(found);
-      throw new ReactorError('state_foreign', `the cluster state at ${link.where} has lost its identity; was a key evicted?`);
-    }
-    if (format !== FORMAT) {
-      throw new ReactorError('state_foreign', `the cluster state at ${link.where} has the format ${format}, expected ${FORMAT}`);
-    }
-    return new RedisStore(link, keys, new IdentityGuard(link.where, found));
-  } catch (error) {
-    await link.close();
-    throw error;
-  }
-}
-
 /**
  * The state in Redis. Every verb is one script, so each is atomic there; what changes is told by a stream with one entry per
  * revision, so a gap shows. Every script names the state it means and changes nothing in another one.
  */
-class RedisStore implements StateStore {
+export class RedisStore implements StateStore {
   readonly #moved = new Bell();
   /** Views this store made, by the connection: only of those it is sure what has changed since. */
   readonly #views = new WeakMap<StateView, number>();
   readonly #closing = new AbortController();
+  readonly #link: RedisLink;
+  readonly #keys: RedisKeys;
+  readonly #following: Promise<void>;
+  readonly #settling: Settling;
+  #recovering: Promise<void> | null = null;
+  /** Why nothing is asked of the state until it is the known one again. */
+  #held: ReactorError | null = null;
   #feeding = false;
 
+  /** @param recovery what this store lives with until it is closed; its signal ends before. */
   constructor(
-    private readonly link: RedisLink,
-    private readonly keys: RedisKeys,
+    private readonly recovery: RecoveryOptions,
     private readonly guard: IdentityGuard,
-  ) {}
+  ) {
+    this.#link = recovery.link;
+    this.#keys = recovery.keys;
+    // The mark is refused by a master that lost the last commit: what its replicas have would say nothing about that.
+    this.#settling = new Settling(this.#link, () => this.#run('settle', [this.#keys.settling], []));
+    this.#following = this.#follow();
+  }
 
   async read(prefix: string, known?: StateView): Promise<StateView> {
     checkPrefix(prefix);
-    const { epoch } = this.link;
+    const epoch = this.#epoch;
     const base = known !== undefined && this.#views.get(known) === epoch ? known : null;
-    const view = await this.#view(prefix, base);
+    const { view, mark } = await this.#view(prefix, base);
     // Answered over another connection than it was asked on: the changes may be of another history than the known view's.
-    if (base !== null && this.link.epoch !== epoch) return this.read(prefix);
-    this.guard.advance(view.revision);
+    if (base !== null && this.#epoch !== epoch) return this.read(prefix);
+    this.guard.advance(view.revision, mark);
     this.#views.set(view, epoch);
     return view;
   }
@@ -105,9 +78,9 @@ class RedisStore implements StateStore {
     for (const { key, revision } of expect) args.push(key, String(revision));
     args.push(String(write.length));
     for (const { key, lease, text } of write) args.push(key, lease ?? '', text ?? '');
-    const [kind, result = ''] = await this.#run('commit', [this.keys.operation(randomUUID())], args);
+    const [kind, result = '', mark] = await this.#run('commit', [this.#keys.operation(randomUUID())], args);
     if (kind === 'conflict') return { kind, key: result };
-    this.guard.advance(Number(result));
+    this.guard.advance(Number(result), mark);
     return { kind: 'committed', revision: Number(result) };
   }
 
@@ -116,7 +89,7 @@ class RedisStore implements StateStore {
     this.#startFeed();
     const ending = AbortSignal.any([signal, this.#closing.signal]);
     let at = from;
-    let { epoch } = this.link;
+    let epoch = this.#epoch;
     let isForeign = false;
     while (!ending.aborted) {
       const seen = this.#moved.rings;
@@ -156,7 +129,7 @@ class RedisStore implements StateStore {
   async append(log: string, entries: readonly Omit<LogEntry, 'seq'>[]): Promise<void> {
     const encoded = prepareAppend(log, entries);
     if (encoded.length === 0) return;
-    const keys = [this.keys.log(log), this.keys.operation(randomUUID())];
+    const keys = [this.#keys.log(log), this.#keys.operation(randomUUID())];
     await this.#run('append', keys, [String(OPERATION_KEPT_MS), String(LIMITS.logEntries), ...encoded]);
   }
 
@@ -164,7 +137,7 @@ class RedisStore implements StateStore {
     checkPrefix(log);
     if (limit <= 0) return [];
     const atMost = Math.min(limit, LIMITS.logEntries);
-    const [, ...found] = await this.#run('tail', [this.keys.log(log)], [String(since), String(atMost)]);
+    const [, ...found] = await this.#run('tail', [this.#keys.log(log)], [String(since), String(atMost)]);
     return pairs(found)
       .map(([seq, text]) => ({ seq: Number(seq), ...(JSON.parse(text) as Omit<LogEntry, 'seq'>) }))
       .reverse();
@@ -175,59 +148,109 @@ class RedisStore implements StateStore {
     const publication = preparePublication(values);
     if (publication.length === 0) return;
     const args = [String(ttlMs), ...publication.flatMap(({ key, text }) => [key, text])];
-    await this.#run('publish', [this.keys.topics, this.keys.topicEnds], args);
+    await this.#run('publish', [this.#keys.topics, this.#keys.topicEnds], args);
   }
 
   async latest(prefix: string): Promise<ReadonlyMap<string, Json>> {
     checkPrefix(prefix);
-    const [, ...found] = await this.#run('latest', [this.keys.topics, this.keys.topicEnds], [prefix]);
+    const [, ...found] = await this.#run('latest', [this.#keys.topics, this.#keys.topicEnds], [prefix]);
     return new Map(pairs(found).map(([topic, text]) => [topic, JSON.parse(text) as Json]));
+  }
+
+  async settled(timeoutMs: number): Promise<boolean> {
+    checkTtl(timeoutMs);
+    try {
+      return await this.#settling.settled(this.guard.known.revision, () => this.#epoch, timeoutMs);
+    } catch (error) {
+      if (error instanceof ReactorError) return false;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.link.close();
+    await this.#link.close();
+    await Promise.all([this.#following, this.#recovering]);
+    await this.recovery.copy?.close();
   }
 
-  async #view(prefix: string, base: StateView | null): Promise<StateView> {
-    const [kind, revision, ...found] = await this.#run('read', [], [prefix, String(base?.revision ?? -1), '']);
-    if (base !== null && kind === 'same') return base;
-    if (base !== null && kind === 'changes') return laterView(base, Number(revision), decodeChanges(found[0] ?? ''));
+  /** Grows with every connection and whenever the state became another one: what was learnt before may not be so any more. */
+  get #epoch(): number {
+    return this.#link.epoch + this.guard.generation;
+  }
+
+  async #view(prefix: string, base: StateView | null): Promise<{ readonly view: StateView; readonly mark: string | undefined }> {
+    const [kind, revision, mark, ...found] = await this.#run('read', [], [prefix, String(base?.revision ?? -1), '']);
+    if (base !== null && kind === 'same') return { view: base, mark };
+    if (base !== null && kind === 'changes') {
+      return { view: laterView(base, Number(revision), decodeChanges(found[0] ?? '')), mark };
+    }
     const { clusterId } = this.guard.known;
-    if (kind !== 'large') return { clusterId, revision: Number(revision), entries: decodeEntries(found, prefix, base) };
-    const reply = await this.link.runWithAll('read', ...this.#call([], [prefix, '-1', 'moment']), this.keys.values);
-    const [, moment] = this.#known(reply.answer);
-    return { clusterId, revision: Number(moment), entries: decodeEntries(texts(reply.all), prefix, base) };
+    if (kind !== 'large') {
+      return { view: { clusterId, revision: Number(revision), entries: decodeEntries(found, prefix, base) }, mark };
+    }
+    const reply = await this.#link.runWithAll('read', ...this.#call([], [prefix, '-1', 'moment']), this.#keys.values);
+    const [, moment, momentMark] = this.#known(reply.answer);
+    const entries = decodeEntries(texts(reply.all), prefix, base);
+    return { view: { clusterId, revision: Number(moment), entries }, mark: momentMark };
   }
 
   /** Runs a verb on the known state; throws `state_foreign` if it is not that one. */
   async #run(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<readonly string[]> {
-    return this.#known(await this.link.run(verb, ...this.#call(keys, args)));
+    return this.#known(await this.#link.run(verb, ...this.#call(keys, args)));
   }
 
   #call(keys: readonly string[], args: readonly string[]): [keys: readonly string[], args: readonly string[]] {
-    const { clusterId, revision } = this.guard.known;
+    if (this.#held !== null) throw this.#held;
+    const { known } = this.guard;
     return [
-      [...this.keys.all, ...keys],
-      [clusterId, String(revision), ...args],
+      [...this.#keys.all, ...keys],
+      [known.clusterId, momentText(known), ...args],
     ];
   }
 
   #known(answer: unknown): readonly string[] {
     const reply = texts(answer);
-    if (reply[0] === 'foreign') throw this.guard.foreign({ clusterId: reply[1] ?? '', revision: Number(reply[2]) });
-    return reply;
+    const foreign = foreignAnswer(reply);
+    if (foreign === null) return reply;
+    throw this.#hold(this.guard.foreign(foreign.kind, foreign.found));
+  }
+
+  #hold(error: ReactorError): ReactorError {
+    if (this.#closing.signal.aborted) return error;
+    this.#held = error;
+    this.#recovering ??= recover({ ...this.recovery, signal: this.#closing.signal }, this.guard).then(() => {
+      this.#recovering = null;
+      this.#held = null;
+      this.#moved.ring();
+    });
+    return error;
+  }
+
+  async #follow(): Promise<void> {
+    const { copy, tell } = this.recovery;
+    if (copy === null) return;
+    this.#startFeed();
+    await followState({
+      link: this.#link,
+      keys: this.#keys,
+      guard: this.guard,
+      copy,
+      moved: this.#moved,
+      signal: this.#closing.signal,
+      complain: (message) => tell('error', message),
+    });
   }
 
   async #changes(prefix: string, from: number): Promise<Look> {
     try {
-      const [kind, revisionText, waitText, text = ''] = await this.#run('changes', [], [prefix, String(from)]);
+      const [kind, revisionText, mark, waitText, text = ''] = await this.#run('changes', [], [prefix, String(from)]);
       const revision = Number(revisionText);
       const waitMs = Number(waitText);
-      this.guard.advance(revision);
+      this.guard.advance(revision, mark);
       return {
         kind: 'changes',
-        epoch: this.link.epoch,
+        epoch: this.#epoch,
         revision,
         changes: kind === 'gap' ? null : decodeChanges(text),
         againMs: waitMs < 0 ? LOOK_MS : Math.min(LOOK_MS, waitMs + LOOK_AFTER_MS),
@@ -235,7 +258,7 @@ class RedisStore implements StateStore {
     } catch (error) {
       if (!(error instanceof ReactorError)) throw error;
       return error.code === 'state_foreign'
-        ? { kind: 'foreign', epoch: this.link.epoch, revision: from, againMs: LOOK_MS }
+        ? { kind: 'foreign', epoch: this.#epoch, revision: from, againMs: LOOK_MS }
         : { kind: 'unavailable' };
     }
   }
@@ -244,23 +267,7 @@ class RedisStore implements StateStore {
   #startFeed(): void {
     if (this.#feeding) return;
     this.#feeding = true;
-    void this.#feed();
-  }
-
-  async #feed(): Promise<void> {
-    const { signal } = this.#closing;
-    const never = new Bell();
-    let at = `${this.guard.known.revision}-0`;
-    while (!signal.aborted) {
-      try {
-        const id = await this.link.waitFor(this.keys.wake, at);
-        if (id !== null) this.#moved.ring();
-        at = id ?? at;
-      } catch {
-        // The watchers look by themselves meanwhile, and their calls report what is wrong.
-        await never.wait(0, signal, LOOK_MS);
-      }
-    }
+    void ringAtChanges(this.#link, this.#keys.wake, this.guard.known.revision, this.#moved, this.#closing.signal);
   }
 }
 

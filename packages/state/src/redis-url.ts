@@ -1,10 +1,11 @@
-import { ReactorError } from '@reactor/core';
+import { readFileSync } from 'node:fs';
+import { describeError, ReactorError } from '@reactor/core';
 import type { RedisOptions } from 'ioredis';
 
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26379;
 const EXPECTED =
-  'expected redis://[user:password@]host[:port][/db], rediss://... for TLS or redis+sentinel://[user:password@]host:port,host:port/master[/db]';
+  'expected redis://[user:password@]host[:port][/db], rediss://...[?ca=FILE] for TLS or redis+sentinel://[user:password@]host:port,host:port/master[/db]';
 
 export interface RedisTarget {
   readonly options: RedisOptions;
@@ -12,7 +13,10 @@ export interface RedisTarget {
   readonly where: string;
 }
 
-/** Where a state URL leads; throws `config_invalid`. Credentials are percent-decoded; `sentinelPassword` is a query parameter. */
+/**
+ * Where a state URL leads; throws `config_invalid`. Credentials are percent-decoded; `sentinelPassword`, and `ca` of
+ * TLS, a file of certificates to trust instead of the system's, are query parameters.
+ */
 export function parseRedisUrl(url: string): RedisTarget {
   const match = /^(redis|rediss|redis\+sentinel):\/\/(?:([^@/]*)@)?([^/?]*)((?:\/[^/?]*)*)(?:\?(.*))?$/.exec(url);
   if (match === null) throw invalid(`the state URL ${withoutCredentials(url)} is not one of Redis`);
@@ -27,7 +31,7 @@ export function parseRedisUrl(url: string): RedisTarget {
       ...address,
       ...credentials(userInfo),
       db,
-      ...(scheme === 'rediss' ? { tls: {} } : {}),
+      ...(scheme === 'rediss' ? { tls: trusted(new URLSearchParams(query).get('ca')) } : {}),
     },
     where: `${scheme}://${address.host}:${address.port}/${db}`,
   };
@@ -54,6 +58,16 @@ function sentinelTarget(
     },
     where: `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}/${db}`,
   };
+}
+
+/** The server's certificate must be of this authority and for the host's name. */
+function trusted(file: string | null): { readonly ca?: Buffer } {
+  if (file === null) return {};
+  try {
+    return { ca: readFileSync(file) };
+  } catch (error) {
+    throw new ReactorError('config_invalid', `the certificates in the state URL cannot be read: ${describeError(error)}`);
+  }
 }
 
 function addresses(authority: string, defaultPort: number): { readonly host: string; readonly port: number }[] {

@@ -1,6 +1,9 @@
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Json, ReactorError, type StateStore } from '@reactor/core';
 import { openRedis } from '@reactor/state';
+import { until } from '@reactor/testkit';
+import { ACL_RULE } from '../src/redis-replies.js';
 import { RedisServer, timeUntilSuccess } from './redis-server.js';
 import { SilentProxy } from './silent-proxy.js';
 
@@ -194,28 +197,20 @@ test.each([
   expect(error.message).not.toContain('wrong@');
 });
 
-test('a user without the right to a command is refused when opening, with what to grant', async () => {
-  server = await RedisServer.start();
-  await server.command(
-    'ACL',
-    'SETUSER',
-    'reactor',
-    'on',
-    '>secret',
-    '~{reactor:*',
-    '+@read',
-    '+@write',
-    '+@scripting',
-    '+@connection',
-    '+time',
-    '-xdel',
-  );
-  const url = server.url.replace('redis://', 'redis://reactor:secret@');
-  expect(await failure(open(url))).toMatchObject({ code: 'state_unavailable', details: { reply: 'NOPERM' } });
-  await server.command('ACL', 'SETUSER', 'reactor', '+xdel');
-  const store = await open(url);
-  expect(await put(store, 'a', 1)).toMatchObject({ kind: 'committed' });
-});
+test.each(['xdel', 'rename', 'info', 'wait', 'hkeys', 'evalsha'])(
+  'a user without the right to %s is refused when opening, with what to grant',
+  async (command) => {
+    server = await RedisServer.start();
+    await server.command('ACL', 'SETUSER', 'reactor', 'on', '>secret', ...ACL_RULE.split(' '), `-${command}`);
+    const url = server.url.replace('redis://', 'redis://reactor:secret@');
+    const error = await failure(open(url));
+    expect(error).toMatchObject({ code: 'state_unavailable', details: { reply: 'NOPERM' } });
+    expect(error.message).toContain(`ACL SETUSER <user> on ><password> ${ACL_RULE}`);
+    await server.command('ACL', 'SETUSER', 'reactor', `+${command}`);
+    const store = await open(url);
+    expect(await put(store, 'a', 1)).toMatchObject({ kind: 'committed' });
+  },
+);
 
 test('a Redis out of memory refuses commits whole, still reads, still keeps leases, and recovers', async () => {
   const store = await start('--maxmemory-policy', 'noeviction');
@@ -261,6 +256,50 @@ test('a Redis that is held up by a script says BUSY', async () => {
   await holding;
   expect(await put(store, 'a', 1)).toMatchObject({ kind: 'committed' });
 });
+
+test('a Redis that is loading its data says LOADING, and is there when it has', async () => {
+  // It answers while it loads after every 100 bytes only, and waits 2 ms before each key.
+  const slowly = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024'];
+  const store = await start('--appendonly', 'yes', '--appendfsync', 'always', ...slowly);
+  await put(store, 'a', 1);
+  await server.command('MSET', ...Array.from({ length: 1_500 }, (_, n) => [`filler-${n}`, 'x']).flat());
+  await server.command('BGREWRITEAOF');
+  await until('it is written anew', 20_000, async () =>
+    String(await server.command('INFO', 'persistence')).includes('aof_rewrite_in_progress:0'),
+  );
+  await server.kill();
+  const running = server.run();
+  await until('a call is refused', 20_000, async () => {
+    const error: unknown = await store.read('').catch((thrown: unknown) => thrown);
+    return error instanceof ReactorError && error.details['reply'] === 'LOADING';
+  });
+  await running;
+  await timeUntilSuccess(() => store.read(''), 20_000);
+  expect((await store.read('')).entries.get('a')?.value).toBe(1);
+}, 60_000);
+
+test('a Redis that cannot save says MISCONF and refuses commits whole, once per change', async () => {
+  const store = await start();
+  await put(store, 'a', 1);
+  await server.command('CONFIG', 'SET', 'save', '1 1', 'stop-writes-on-bgsave-error', 'yes');
+  const kept = `${server.home}/dump.rdb`;
+  mkdirSync(kept);
+  await server.command('SET', 'changed', '1');
+  await server.command('BGSAVE').catch(() => undefined);
+  await until('the save has failed', 20_000, async () =>
+    String(await server.command('INFO', 'persistence')).includes('rdb_last_bgsave_status:err'),
+  );
+  problems = [];
+  for (let n = 0; n < 3; n += 1) {
+    const error = await failure(put(store, 'a', 2));
+    expect(error).toMatchObject({ code: 'state_unavailable', details: { reply: 'MISCONF' } });
+    expect(error.message).toContain('make room on its disk');
+  }
+  expect(problems).toHaveLength(1);
+  rmdirSync(kept);
+  await server.command('SAVE');
+  expect(await put(store, 'a', 2)).toEqual({ kind: 'committed', revision: 2 });
+}, 60_000);
 
 test('scripts that Redis forgot are sent again', async () => {
   const store = await start();

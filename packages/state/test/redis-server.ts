@@ -23,6 +23,11 @@ export class RedisServer {
     return server;
   }
 
+  /** Where it keeps its data; gone when it is stopped. */
+  get home(): string {
+    return this.directory;
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }
@@ -53,7 +58,8 @@ export class RedisServer {
 
   async stop(): Promise<void> {
     await this.kill();
-    rmSync(this.directory, { recursive: true, force: true });
+    // A child that was saving may still be writing there.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
   /** One command over a connection of its own. */
@@ -67,7 +73,7 @@ export class RedisServer {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StateStore } from '@reactor/core';
 import { LIMITS, openRedis } from '@reactor/state';
 import { storeConformance } from '@reactor/testkit';
+import { ACL_RULE } from '../src/redis-replies.js';
 import { RedisServer } from './redis-server.js';
 
 let server: RedisServer;
@@ -9,13 +10,14 @@ let clusters = 0;
 
 beforeAll(async () => {
   server = await RedisServer.start();
+  await server.command('ACL', 'SETUSER', 'reactor', 'on', '>secret', ...ACL_RULE.split(' '));
 });
 afterAll(() => server.stop());
 
-storeConformance('Redis', async () => {
+storeConformance('Redis, with no more rights than it needs,', async () => {
   clusters += 1;
   const prefix = `conformance-${clusters}`;
-  const url = server.url;
+  const url = server.url.replace('redis://', 'redis://reactor:secret@');
   const opened: StateStore[] = [];
   const open = async (known?: { readonly clusterId: string; readonly revision: number }) => {
     const store = await openRedis({ url, prefix, ...(known === undefined ? {} : { known }) });

@@ -41,7 +41,7 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     unknownTimeoutMs: 60_000,
     healthCheck: { path: null, intervalMs: 2_000, timeoutMs: 1_000 },
     container: aContainerConfig(),
-    placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [] },
+    placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
     nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
     ...change,
     scaling: {
@@ -69,6 +69,7 @@ export function aHost(id: string, change: Partial<HostRecord> = {}): HostRecord 
     id,
     name: id,
     address: '10.77.0.11',
+    apiUrl: null,
     slots: 1000,
     cpus: 4,
     memoryBytes: 8_000_000_000,
@@ -80,6 +81,7 @@ export function aHost(id: string, change: Partial<HostRecord> = {}): HostRecord 
     dockerError: null,
     startedAtMs: 0,
     version: '0.0.0',
+    epochSeen: null,
     ...change,
   };
 }

@@ -230,6 +230,11 @@ class MemoryStore implements FakeStore {
     return new Map([...this.#topics].filter(([topic]) => topic.startsWith(prefix)).map(([topic, { value }]) => [topic, value]));
   }
 
+  async settled(): Promise<boolean> {
+    this.#begin('');
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();

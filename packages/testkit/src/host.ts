@@ -1,39 +1,60 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { collect, run } from './command.js';
+import { run } from './command.js';
+import { DECOY_CLUSTER } from './decoy.js';
+import { type ListedContainer, listContainers } from './engine-listing.js';
+import { createAccess, type HostAccess } from './host-access.js';
+import { type CutDirection, createFirewall, type Place } from './host-firewall.js';
+import { hasEnded, processesOf, signalAll, startInside } from './namespace-processes.js';
 import { until } from './until.js';
 
 /**
  * One host of several on this machine: a network namespace with a cable to the switch, a Docker engine, a reactord and
  * the nginx that reactord runs. All of it real; made and taken away by hosts.ts.
  */
-export interface Host {
+export interface Host extends HostAccess {
   readonly name: string;
   readonly address: string;
   /** Where its load balancer answers on port 80. */
   readonly url: string;
   readonly api: string;
   readonly pid: () => number;
-  /** Runs `reactor WORDS` against its daemon, fails with its output unless it ends with status 0. */
-  reactor(words: readonly string[], input?: string): Promise<string>;
+  /** Whether its reactord runs, stopped or not. */
+  readonly running: () => boolean;
   /** Docker's command line on its engine. */
   docker(words: readonly string[]): Promise<string>;
   /** Ids of the endpoint's containers that run here, as the engine itself says; sorted. */
   containers(endpoint: string): Promise<readonly string[]>;
-  get<T>(path: string): Promise<T>;
   log(): string;
   /** Starts its reactord and waits until it is ready. */
   start(): Promise<void>;
   /** SIGKILL, SIGSTOP, SIGCONT to its reactord; returns once a killed one has ended. */
   signal(signal: NodeJS.Signals): Promise<void>;
   signalDocker(signal: NodeJS.Signals): void;
-  /** Pulls the cable, and plugs it in again. Nobody is told. */
+  /** Its daemon's data_dir. */
+  readonly data: string;
+  /** Where its engine listens. */
+  readonly socket: string;
+  /** All containers of its engine. */
+  listing(): Promise<readonly ListedContainer[]>;
+  /** What it advertises; another number counts from the next start of its reactord. */
+  readonly slots: () => number;
+  setSlots(count: number): void;
+  /** Pulls the cable. Nobody is told. */
   cut(): Promise<void>;
+  /** Packets to or from these places vanish, both ways unless told otherwise; everything else passes. */
+  cutFrom(places: readonly Place[], direction?: CutDirection): Promise<void>;
+  /** Plugs the cable in, and lets all packets pass. */
   heal(): Promise<void>;
+  /** Every process on it stops where it is and the cable is dead, as when a virtual machine is suspended. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
   /** Everything on it ends at once, containers too, and the cable is dead. */
   powerOff(): Promise<void>;
+  /** Empties the data directory of its reactord, which must not run. */
+  wipe(): void;
   /** The engine and reactord start as after a boot; what was on the disk is still there. */
   powerOn(): Promise<void>;
 }
@@ -56,13 +77,12 @@ export interface HostPlace {
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const CLI = join(ROOT, 'packages/cli/dist/reactor.mjs');
 const DAEMON = join(ROOT, 'packages/daemon/dist/reactord.mjs');
 const API_PORT = 8080;
 const START_MS = 30_000;
 const GONE_MS = 10_000;
 
-export function createHost(place: HostPlace): Host & { startDocker(): Promise<void>; readonly socket: string } {
+export function createHost(place: HostPlace): Host & { startDocker(): Promise<void> } {
   const { name, namespace, address, directory } = place;
   const socket = join(directory, 'docker.sock');
   const data = join(directory, 'data');
@@ -71,23 +91,18 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
   let daemon: ChildProcess | null = null;
   let dockerd: ChildProcess | null = null;
 
+  let slots = place.slots;
+  const configure = (): void =>
+    writeFileSync(
+      join(directory, 'reactor.conf'),
+      `[manager]\nname=${name}\naddress=${address}\ndata_dir=${data}\nstate=${place.state}\ninterval=${place.interval}\n[api]\nlisten=${address}:${API_PORT}\n[cloud:docker]\nsocket=${socket}\nslots=${slots}\n`,
+    );
   mkdirSync(data, { recursive: true });
-  writeFileSync(
-    join(directory, 'reactor.conf'),
-    `[manager]\nname=${name}\naddress=${address}\ndata_dir=${data}\nstate=${place.state}\ninterval=${place.interval}\n[api]\nlisten=${address}:${API_PORT}\n[cloud:docker]\nsocket=${socket}\nslots=${place.slots}\n`,
-  );
+  configure();
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
-  /** Not `ip netns exec`, which mounts /sys anew and so hides the cgroups from dockerd. In a session of its own: no signal meant for the test reaches it. */
-  const inside = (file: string, words: readonly string[], output: string): ChildProcess => {
-    const sink = openSync(output, 'a');
-    const child = spawn('nsenter', [`--net=/run/netns/${namespace}`, file, ...words], {
-      stdio: ['ignore', sink, sink],
-      detached: true,
-    });
-    closeSync(sink);
-    return child;
-  };
+  const inside = (file: string, words: readonly string[], output: string): ChildProcess =>
+    startInside(namespace, file, words, output);
 
   const docker = (words: readonly string[]): Promise<string> => run('docker', ['-H', `unix://${socket}`, ...words]);
 
@@ -124,10 +139,10 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     });
   };
   const signal = async (which: NodeJS.Signals): Promise<void> => {
-    if (daemon === null || ended(daemon)) throw new Error(`reactord of ${name} does not run`);
+    if (daemon === null || hasEnded(daemon)) throw new Error(`reactord of ${name} does not run`);
     const child = daemon;
     child.kill(which);
-    if (which === 'SIGKILL') await until(`reactord of ${name} has ended`, GONE_MS, () => ended(child));
+    if (which === 'SIGKILL') await until(`reactord of ${name} has ended`, GONE_MS, () => hasEnded(child));
   };
   const link = (state: 'up' | 'down'): Promise<string> =>
     run('ip', ['-n', place.switchNamespace, 'link', 'set', `to-${name}`, state]);
@@ -136,7 +151,7 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     await link('down');
     await until(`nothing runs on ${name}`, GONE_MS, async () => {
       const pids = await processesOf(namespace);
-      for (const pid of pids) kill(pid);
+      signalAll(pids, 'SIGKILL');
       return pids.length === 0;
     });
   };
@@ -150,6 +165,20 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     await start();
   };
 
+  let suspended: readonly number[] = [];
+  const suspend = async (): Promise<void> => {
+    await link('down');
+    suspended = await processesOf(namespace);
+    signalAll(suspended, 'SIGSTOP');
+  };
+  const resume = async (): Promise<void> => {
+    signalAll(suspended, 'SIGCONT');
+    suspended = [];
+    await link('up');
+  };
+
+  const firewall = createFirewall(namespace);
+
   return {
     name,
     address,
@@ -157,72 +186,42 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     api,
     socket,
     pid: () => daemon?.pid ?? 0,
+    running: () => daemon !== null && !hasEnded(daemon),
     startDocker,
     start,
     signal,
     signalDocker: (which) => void dockerd?.kill(which),
     docker,
+    data,
+    listing: async () => listContainers(socket),
     containers: async (endpoint) =>
-      (await docker(['ps', '-q', '--no-trunc', '--filter', `label=reactor.endpoint=${endpoint}`]))
-        .split('\n')
-        .filter(Boolean)
+      (await listContainers(socket))
+        .filter(({ state, labels }) => state === 'running' && labels['reactor.endpoint'] === endpoint)
+        .filter(({ labels }) => labels['reactor.cluster'] !== DECOY_CLUSTER)
+        .map(({ id }) => id)
         .sort(),
-    reactor: async (words, input) => {
-      const environment = { REACTOR_API: api, REACTOR_PASSWORD: place.key() };
-      const { status, stdout, stderr } = await collect(process.execPath, [CLI, ...words], environment, input);
-      if (status !== 0) throw new Error(`reactor ${words.join(' ')} on ${name} ended with status ${status}: ${stderr}${stdout}`);
-      return stdout;
+    slots: () => slots,
+    setSlots: (count) => {
+      slots = count;
+      configure();
     },
-    get: async <T>(path: string) => {
-      const response = await fetch(`${api}${path}`, {
-        headers: { 'x-auth-key': place.key() },
-        signal: AbortSignal.timeout(GONE_MS),
-      });
-      if (!response.ok) throw new Error(`GET ${path} on ${name} answered ${response.status}: ${await response.text()}`);
-      return (await response.json()) as T;
+    ...createAccess(name, api, place.key),
+    wipe: () => {
+      rmSync(data, { recursive: true, force: true });
+      mkdirSync(data);
     },
     log,
     cut: async () => void (await link('down')),
-    heal: async () => void (await link('up')),
+    cutFrom: firewall.drop,
+    heal: async () => {
+      await link('up');
+      await firewall.clear();
+    },
+    suspend,
+    resume,
     powerOff,
     powerOn,
   };
-}
-
-const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself meanwhile.
-  }
-}
-
-/** The processes of a namespace and all below them: containers have namespaces of their own, but their shims do not. Zombies have ended. */
-async function processesOf(namespace: string): Promise<readonly number[]> {
-  const roots = (await run('ip', ['netns', 'pids', namespace])).split('\n').filter(Boolean).map(Number);
-  const found = new Set(roots);
-  const table = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map((entry) => ({ pid: Number(entry), ...statusOf(entry) }));
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const { pid, parent } of table) if (found.has(parent)) found.add(pid);
-  }
-  const zombies = new Set(table.filter(({ zombie }) => zombie).map(({ pid }) => pid));
-  return [...found].filter((pid) => !zombies.has(pid));
-}
-
-function statusOf(pid: string): { readonly parent: number; readonly zombie: boolean } {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return { parent: Number(fields[1]), zombie: fields[0] === 'Z' };
-  } catch {
-    return { parent: 0, zombie: true };
-  }
 }
 
 async function unmountBelow(directory: string): Promise<void> {

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { collect, run } from './command.js';
 import { createHost, type Host } from './host.js';
-import { until } from './until.js';
+import { createRedis, createSentinelGroup, type SharedRedis } from './shared-redis.js';
 
 /**
  * Several hosts on this machine, as real as they can be without more machines: a switch in a network namespace of its
@@ -19,19 +19,13 @@ export interface Hosts {
   close(): Promise<void>;
 }
 
-export interface SharedRedis {
-  readonly url: string;
-  start(): Promise<void>;
-  /** SIGKILL; what was answered is on its disk. */
-  kill(): Promise<void>;
-  command(...words: readonly string[]): Promise<string>;
-}
-
 export interface HostsOptions {
   /** What every host advertises; 1000 unless given. */
   readonly slots?: number;
   /** Seconds between the controller's rounds; 1 unless given. */
   readonly interval?: number;
+  /** One Redis beside the hosts unless given; `sentinel` puts a master, a replica and three Sentinels on them. */
+  readonly state?: 'redis' | 'sentinel';
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -39,8 +33,6 @@ const NEEDED = ['ip', 'nsenter', 'dockerd', 'docker', 'nginx', 'redis-server', '
 /** Each cluster on this machine has a number: its addresses are 10.90.N.x. */
 const MOST_CLUSTERS = 64;
 const MOST_HOSTS = 20;
-const REDIS_PORT = 6379;
-const REDIS_MS = 10_000;
 const IMAGE = 'pyex:latest';
 
 /** Opens hosts vm1 to vmN, all daemons ready; the endpoints that serve the API itself are taken away. */
@@ -59,27 +51,27 @@ export async function openHosts(count: number, options: HostsOptions = {}): Prom
     await run('chmod', ['755', directory]);
     const net = `10.90.${number}`;
     await buildSwitch(switchNamespace, net, number);
-    const redis = createRedis(switchNamespace, `${net}.2`, join(directory, 'redis'));
+    const places = names.map((name, index) => ({ name, namespace: namespaceOf(name), address: `${net}.${11 + index}` }));
+    await Promise.all(
+      places.map(({ name, namespace, address }) => plugIn(namespace, switchNamespace, name, address, `${net}.2`)),
+    );
+    const redis =
+      options.state === 'sentinel'
+        ? createSentinelGroup(places, join(directory, 'redis'))
+        : createRedis(switchNamespace, `${net}.2`, join(directory, 'redis'));
     await redis.start();
     let key = '';
-    const hosts = await Promise.all(
-      names.map(async (name, index) => {
-        const namespace = namespaceOf(name);
-        const address = `${net}.${11 + index}`;
-        await plugIn(namespace, switchNamespace, name, address, `${net}.2`);
-        return createHost({
-          name,
-          namespace,
-          switchNamespace,
-          address,
-          bip: `172.${28 + (index % 4)}.${Math.floor(index / 4)}.1/24`,
-          directory: join(directory, name),
-          cgroup,
-          state: redis.url,
-          slots: options.slots ?? 1000,
-          interval: options.interval ?? 1,
-          key: () => key,
-        });
+    const hosts = places.map((place, index) =>
+      createHost({
+        ...place,
+        switchNamespace,
+        bip: `172.${28 + (index % 4)}.${Math.floor(index / 4)}.1/24`,
+        directory: join(directory, place.name),
+        cgroup,
+        state: redis.url,
+        slots: options.slots ?? 1000,
+        interval: options.interval ?? 1,
+        key: () => key,
       }),
     );
     await Promise.all(hosts.map((host) => host.startDocker()));
@@ -164,31 +156,6 @@ async function spreadImage([first, ...others]: readonly string[]): Promise<void>
       run('bash', ['-o', 'pipefail', '-c', `docker -H unix://${first} save ${IMAGE} | docker -H unix://${socket} load`]),
     ),
   );
-}
-
-function createRedis(namespace: string, address: string, directory: string): SharedRedis {
-  mkdirSync(directory);
-  let server: ChildProcess | null = null;
-  const command = async (...words: readonly string[]): Promise<string> =>
-    (await run('redis-cli', ['-h', address, '-p', String(REDIS_PORT), ...words])).trim();
-  const start = async (): Promise<void> => {
-    const sink = openSync(join(directory, 'redis.log'), 'a');
-    // On disk before it is answered, as a state wants to be kept.
-    const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
-    const words = ['--bind', address, '--port', String(REDIS_PORT), '--protected-mode', 'no', '--dir', directory, ...durable];
-    server = spawn('nsenter', [`--net=/run/netns/${namespace}`, 'redis-server', ...words], {
-      stdio: ['ignore', sink, sink],
-      detached: true,
-    });
-    closeSync(sink);
-    await until('redis answers', REDIS_MS, async () => (await command('PING')) === 'PONG');
-  };
-  const kill = async (): Promise<void> => {
-    const child = server;
-    child?.kill('SIGKILL');
-    await until('redis has ended', REDIS_MS, () => child === null || child.signalCode !== null || child.exitCode !== null);
-  };
-  return { url: `redis://${address}:${REDIS_PORT}`, start, kill, command };
 }
 
 /** A process of its own that cleans up when its standard input ends: when asked to, and when the caller dies, however. */

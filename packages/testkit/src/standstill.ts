@@ -15,8 +15,11 @@ export interface StandstillOptions {
   readonly meanwhile?: () => Promise<void>;
 }
 
+/** The host looked at: where its daemon keeps its files, and Docker's command line on its engine. */
+export type WatchedHost = Pick<RunningReactor, 'data' | 'dockerCli'>;
+
 /** The operations seen, in words; empty at rest. */
-export async function operationsDuring(reactor: RunningReactor, options: StandstillOptions): Promise<readonly string[]> {
+export async function operationsDuring(reactor: WatchedHost, options: StandstillOptions): Promise<readonly string[]> {
   const { ms, meanwhile } = options;
   const revision = meanwhile ? async () => '' : (options.revision ?? (async () => embeddedRevision(reactor)));
   const beforeMs = Date.now();
@@ -35,7 +38,7 @@ export async function operationsDuring(reactor: RunningReactor, options: Standst
 }
 
 /** Master and workers, and every file of the configuration with its inode and time. */
-export function nginxOf(reactor: RunningReactor): { readonly master: number; readonly workers: string; readonly files: string } {
+export function nginxOf(reactor: WatchedHost): { readonly master: number; readonly workers: string; readonly files: string } {
   const directory = join(reactor.data, 'nginx');
   const pidFile = join(directory, 'nginx.pid');
   const master = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
@@ -82,14 +85,14 @@ function stamps(directory: string): readonly string[] {
     .sort();
 }
 
-function embeddedRevision(reactor: RunningReactor): string {
+function embeddedRevision(reactor: WatchedHost): string {
   return String(statSync(join(reactor.data, 'state/data.mdb')).mtimeMs);
 }
 
 /** Container events between two moments, `exec` and `health_status` left out; one line each. */
-export async function dockerEvents(reactor: RunningReactor, sinceMs: number, untilMs: number): Promise<readonly string[]> {
+export async function dockerEvents(reactor: WatchedHost, sinceMs: number, untilMs: number): Promise<readonly string[]> {
   const at = (ms: number): string => (ms / 1000).toFixed(3);
-  const format = '{{.Action}} {{.Actor.Attributes.name}}';
+  const format = '{{.Action}} {{.Actor.Attributes.name}} at {{.Time}}';
   const text = await reactor.dockerCli([
     'events',
     '--since',

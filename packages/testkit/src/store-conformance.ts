@@ -37,6 +37,7 @@ export function storeConformance(name: string, open: () => Promise<StoreHarness>
     afterEach(() => harness.close());
 
     describe('commit', () => commitTests(() => store));
+    describe('settled', () => settlingTests(() => store));
     describe('read', () => readTests(() => store));
     describe('watch', () => watchTests(() => harness));
     describe('lease', () => leaseTests(() => harness));
@@ -120,6 +121,15 @@ function commitTests(store: () => StateStore): void {
     const commits = Array.from({ length: 50 }, (_, index) => revisionOf(put(store(), { [`k${index}`]: index })));
     const revisions = await Promise.all(commits);
     expect([...revisions].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, index) => before + 1 + index));
+  });
+}
+
+function settlingTests(store: () => StateStore): void {
+  test('is settled at once without replicas, before and after a commit, and does not move', async () => {
+    expect(await store().settled(1_000)).toBe(true);
+    const revision = await revisionOf(put(store(), { a: 1 }));
+    expect(await store().settled(1_000)).toBe(true);
+    expect((await store().read('')).revision).toBe(revision);
   });
 }
 

@@ -50,6 +50,10 @@ export interface World {
   breakStarts(endpoint: string, broken: boolean): void;
   /** The balancers' traffic is no longer heard. */
   mute(muted: boolean): void;
+  /** A leader has just taken over, and keeps still for so long. */
+  quiet(seconds: number): void;
+  /** The host's load balancer takes nothing up from now on. */
+  lag(host: string, lags: boolean): void;
   cluster(): Cluster;
   instances(endpoint: string, phase?: InstanceRecord['phase']): readonly InstanceRecord[];
   steps(plans: readonly Plan[], kind: Step['kind']): readonly Step[];
@@ -71,12 +75,14 @@ export function createWorld(options: WorldOptions): World {
   let revision = 0;
   let ids = 0;
   let muted = false;
+  let quietUntilMs = 0;
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
   const loads = new Map<string, { perSecond: number; seconds: number }>();
   const seen = new Map<string, TrafficBucket[]>();
   const held = new Map<string, number>();
   const broken = new Set<string>();
+  const lagging = new Set<string>();
 
   const put = (key: string, value: Json): void => {
     if (value === null) entries.delete(key);
@@ -108,13 +114,10 @@ export function createWorld(options: WorldOptions): World {
 
   const serve = (): void => {
     const now = cluster();
-    const serving = [...now.instances.values()]
-      .filter(({ value }) => value.phase === 'run' && now.reports.get(value.id)?.value.state === 'ready')
-      .map(({ value }) => value.id)
-      .sort();
     const newest = Math.max(0, ...[...now.instances.values()].map((instance) => instance.revision));
     const writes = [...now.hosts.keys()]
-      .map((host) => [KEYS.balancer(host), { host, revision: newest, serving, setAside: {}, error: null }] as const)
+      .filter((host) => !lagging.has(host))
+      .map((host) => [KEYS.balancer(host), { host, revision: newest, serving: [], setAside: {}, error: null }] as const)
       .filter(([key, value]) => JSON.stringify(entries.get(key)?.value) !== JSON.stringify(value));
     commit(writes);
   };
@@ -148,6 +151,7 @@ export function createWorld(options: WorldOptions): World {
     const made = plan({
       nowMs,
       epoch: 1,
+      quietUntilMs,
       cluster: cluster(),
       traffic: traffic(),
       resolve: (record) => configs.get(record.value.name) ?? { error: 'unknown' },
@@ -210,6 +214,10 @@ export function createWorld(options: WorldOptions): World {
     mute: (yes) => {
       muted = yes;
     },
+    quiet: (seconds) => {
+      quietUntilMs = nowMs + seconds * 1_000;
+    },
+    lag: (host, yes) => void (yes ? lagging.add(host) : lagging.delete(host)),
     cluster,
     instances: (endpoint, phase) =>
       [...cluster().instances.values()]

@@ -4,6 +4,7 @@ import { clockTime } from './log-line.js';
 import { metricValue } from './metric-value.js';
 import { printable } from './printable.js';
 import { table } from './table.js';
+import { verdictTable } from './verdict-table.js';
 
 /**
  * The last decision, to be read from top to bottom by somebody who was just woken up: the sentence, then the numbers it
@@ -24,11 +25,22 @@ export function decisionText(report: DecisionReport, nowMs: number): readonly st
       record.reasons.map((reason) => printable(reason)),
     ),
     ...section('Steps', report.steps.length === 0 ? ['none'] : table(null, report.steps.map(stepRow))),
+    ...section('Placement', placement(report, nowMs)),
   ];
 }
 
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+
+/** Of the newest start, which may lie rounds back, or of what no host took since: where it went, and why not elsewhere. */
+function placement(report: DecisionReport, nowMs: number): readonly string[] {
+  const verdicts = report.placement ?? null;
+  if (verdicts === null) return [];
+  const { host, reason, atMs } = verdicts;
+  const when = `${duration(nowMs - atMs)} ago`;
+  const title = host === null ? `first refused ${when}: no host takes it` : `started ${when} on ${host}: ${reason}`;
+  return [printable(title), ...verdictTable(verdicts)];
+}
 
 function measured(record: DecisionRecord): readonly string[] {
   const { stable, burst } = record.inputs;

@@ -14,13 +14,30 @@ export function infoText(info: ClusterInfo, nowMs: number): readonly string[] {
     `Instances: ${info.instances} serving`,
     `Connections: ${info.active} open`,
     `Slots: ${used} / ${total}`,
+    `CPUs: ${sum(info, ({ cpus }) => cpus)}`,
+    `Memory: ${size(sum(info, ({ memoryBytes }) => memoryBytes))}`,
     `Leader: ${info.leader ?? 'none'}`,
+    ...(info.brake === null ? [] : [`Brake: ${info.brake}; nothing is replaced or retired`]),
     `Cluster: ${info.cluster}`,
     `Version: ${info.version}`,
     `Hosts: ${info.hosts.length}`,
     ...info.hosts.flatMap((host) => hostLines(host, nowMs)),
   ].map(printable);
 }
+
+const sum = (info: ClusterInfo, amount: (host: Host) => number): number =>
+  info.hosts.reduce((total, host) => total + amount(host), 0);
+
+/** Every engine has these; what tells hosts apart are the labels that somebody gave them. */
+const BUILT_IN = ['storagedriver', 'kernelversion', 'operatingsystem', 'ostype', 'architecture'];
+
+/** `key=value` each, without those every engine has. */
+export const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .filter(([name]) => !BUILT_IN.includes(name))
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(', ');
 
 type Host = ClusterInfo['hosts'][number];
 
@@ -30,15 +47,18 @@ function hostLines(host: Host, nowMs: number): readonly string[] {
   const instances = `  └ Instances: ${host.instances}`;
   // Of a host that is away nothing else is known.
   if (host.state === 'lost' || host.state === 'removing') return [...head, instances];
-  const labels = Object.entries(host.labels).map(([name, value]) => `${name}=${value}`);
+  const labels = labelsText(host.labels);
+  const { operatingsystem: system, kernelversion: kernel } = host.labels;
   return [
     ...head,
     instances,
     `  └ Slots: ${host.usedSlots} / ${host.slots}`,
     `  └ Reserved CPUs: ${Number(host.usedCpus.toFixed(3))} / ${host.cpus}`,
     `  └ Reserved Memory: ${size(host.usedMemoryBytes)} / ${size(host.memoryBytes)}`,
-    ...(labels.length === 0 ? [] : [`  └ Labels: ${labels.sort().join(', ')}`]),
+    ...(labels === '' ? [] : [`  └ Labels: ${labels}`]),
+    ...(system === undefined ? [] : [`  └ System: ${system}${kernel === undefined ? '' : `, kernel ${kernel}`}`]),
     `  └ Docker: ${host.dockerError ?? host.dockerVersion ?? 'unknown'}`,
+    `  └ API: ${host.apiUrl ?? 'on loopback only'}`,
     `  └ Reactor: ${host.version}`,
   ];
 }

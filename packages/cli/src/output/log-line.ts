@@ -1,4 +1,4 @@
-import type { LogRow } from '@reactor/client';
+import type { LogRow, OutputRow } from '@reactor/client';
 import { printable } from './printable.js';
 
 // Bright colours of 2013; other severities stay plain.
@@ -11,6 +11,18 @@ export function logLine(row: LogRow, style: { readonly color: boolean; readonly 
   const colour = COLOURS[severity];
   const shown = style.color && colour !== undefined ? `\u001b[${colour}m${severity}\u001b[0m` : severity;
   return `${style.clock ? clockTime(seconds * 1000) : seconds.toFixed(3)} ${shown} ${printable(message)}`;
+}
+
+/** Told apart at a glance, and readable on light and dark; red is left to errors. */
+const HOST_COLOURS = [36, 33, 32, 35, 34];
+
+/** `<instance>@<host> | <text>`, in a colour per host if asked; with `clock`, after local date and time. */
+export function outputLine(row: OutputRow, style: { readonly color: boolean; readonly clock: boolean }): string {
+  const [seconds, instance, , text, host] = row;
+  const writer = printable(`${instance}@${host}`);
+  const sum = [...host].reduce((total, character) => (total * 31 + (character.codePointAt(0) ?? 0)) % 65_536, 0);
+  const shown = style.color ? `\u001b[${HOST_COLOURS[sum % HOST_COLOURS.length]}m${writer}\u001b[0m` : writer;
+  return `${style.clock ? `${clockTime(seconds * 1000)} ` : ''}${shown} | ${printable(text)}`;
 }
 
 /** Local time as `2026-11-21 03:02:07.250`: the same digits in every locale. */

@@ -1,5 +1,6 @@
 import type { HostChange, HostRow } from '@reactor/client';
 import { duration } from '../output/age.js';
+import { labelsText } from '../output/info-text.js';
 import { printable } from '../output/printable.js';
 import { table } from '../output/table.js';
 import { UsageError } from '../usage-error.js';
@@ -18,7 +19,7 @@ export const hosts: Perform = async (call) => {
   return DONE;
 };
 
-const COLUMNS = ['NAME', 'STATE', 'ADDRESS', 'SLOTS', 'USED', 'INSTANCES', 'DOCKER', 'HEARD', 'ROLE', 'ID'];
+const COLUMNS = ['NAME', 'STATE', 'ADDRESS', 'SLOTS', 'USED', 'INSTANCES', 'DOCKER', 'HEARD', 'ROLE', 'ID', 'LABELS'];
 
 function cells(row: HostRow, nowMs: number): readonly string[] {
   return [
@@ -32,6 +33,7 @@ function cells(row: HostRow, nowMs: number): readonly string[] {
     row.heartbeatMs === null ? '' : `${duration(nowMs - row.heartbeatMs).replaceAll(' ', '')} ago`,
     row.leader ? 'leader' : '',
     row.id,
+    labelsText(row.labels),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { LogRange, LogRow } from '@reactor/client';
 import { jsonLine } from '../output/json-text.js';
-import { clockTime, logLine } from '../output/log-line.js';
-import { printable } from '../output/printable.js';
+import { logLine, outputLine } from '../output/log-line.js';
+import { sinceTime } from '../since-time.js';
 import { readText } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { argument, type Call, DONE, type Perform } from '../verb.js';
@@ -23,21 +23,17 @@ export const watch: Perform = async (call) => {
   return DONE;
 };
 
-/** What the containers wrote, each line after its instance. */
+/** What the containers wrote on every host, each line after its instance. */
 export const logs: Perform = async (call) => {
-  const { tail, since, follow } = call.options;
+  const { tail, follow } = call.options;
   if (tail !== undefined && !Number.isInteger(tail)) throw new UsageError(`--tail: expected a whole number, not ${tail}`);
-  const range = { ...(tail === undefined ? {} : { tail }), ...(since === undefined ? {} : { since }) };
+  const range = { ...(tail === undefined ? {} : { tail }), ...since(call) };
   const client = await call.client();
   const rows = client.output(argument(call, 0), { ...range, follow: follow === true, signal: call.output.closed });
   for await (const row of rows) {
-    const [seconds, instance, stream, text] = row;
     if (call.output.json) call.output.lines([jsonLine(row)]);
-    else if (stream === 'note') call.output.say(text);
-    else {
-      const time = call.options.clock === true ? `${clockTime(seconds * 1000)} ` : '';
-      call.output.lines([`${time}${printable(instance)} | ${printable(text)}`]);
-    }
+    else if (row[2] === 'note') call.output.say(row[3]);
+    else call.output.lines([outputLine(row, { color: call.output.color, clock: call.options.clock === true })]);
     await call.output.drained();
   }
   return DONE;
@@ -53,9 +49,14 @@ export const post: Perform = async (call) => {
 };
 
 function range(call: Call): LogRange {
-  const { since, limit } = call.options;
+  const { limit } = call.options;
   if (limit !== undefined && !Number.isInteger(limit)) throw new UsageError(`--limit: expected a whole number, not ${limit}`);
-  return { ...(since === undefined ? {} : { since }), ...(limit === undefined ? {} : { limit }) };
+  return { ...since(call), ...(limit === undefined ? {} : { limit }) };
+}
+
+function since(call: Call): { readonly since?: number } {
+  const { since: text } = call.options;
+  return text === undefined ? {} : { since: sinceTime(text, call.io.now()) };
 }
 
 const lineOf = (call: Call, row: LogRow): string =>

@@ -3,7 +3,7 @@ import { type DecisionReport, describeError, evaluateJson, type Json, ReactorErr
 import { decisionText } from '../output/decision-text.js';
 import { jsonLine } from '../output/json-text.js';
 import { printable } from '../output/printable.js';
-import { table } from '../output/table.js';
+import { verdictTable } from '../output/verdict-table.js';
 import { readLines } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { argument, DONE, type Perform, REFUSED } from '../verb.js';
@@ -38,12 +38,13 @@ export const place: Perform = async (call) => {
   return answer.host === null ? REFUSED : DONE;
 };
 
-function placementText({ endpoint, host, reason, hosts, strategy }: PlacementAnswer): readonly string[] {
+function placementText(answer: PlacementAnswer): readonly string[] {
+  const { endpoint, host, reason, strategy } = answer;
   const drawn = strategy === 'random' ? ' (one of those that fit is drawn each time)' : '';
-  const rows = hosts.map((each) => [each.host, each.verdict, each.filter ?? '', each.reason ?? 'another one ranks higher']);
+  const verdicts = verdictTable(answer);
   return [
     printable(host === null ? `${endpoint}: no host takes it` : `${endpoint} would go to ${host}${drawn}: ${reason}`),
-    ...(hosts.length === 0 ? [] : ['', ...table(['HOST', 'VERDICT', 'FILTER', 'WHY'], rows)]),
+    ...(verdicts.length === 0 ? [] : ['', ...verdicts]),
   ];
 }
 

@@ -1,0 +1,311 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { balancedMachines } from '../../packages/testkit/dist/balanced-backends.js';
+import { viewOf } from '../../packages/testkit/dist/cluster-view.js';
+import { openHosts } from '../../packages/testkit/dist/hosts.js';
+import { until } from '../../packages/testkit/dist/until.js';
+import { figure } from './figure.mjs';
+import { makeWebImage, WEB_IMAGE } from './web-image.mjs';
+
+/** What a fault costs on three real hosts: in time, against the lease that has to end first, and in requests, at a steady load. */
+
+const HOSTS = 3;
+const INSTANCES = 12;
+const PER_SECOND = 500;
+const UNKNOWN_MS = 5_000;
+const OUTAGE_MS = 60_000;
+const PARTITION_MS = 20_000;
+const MANY = { endpoints: 100, firstPort: 9_000, countMs: 20_000, startMs: 240_000 };
+const LIMIT_MS = 60_000;
+const CLIENT = fileURLToPath(new URL('./steady-client.mjs', import.meta.url));
+const KEYS = '{reactor:default}';
+
+export async function measure(say) {
+  return [...(await onHosts({ state: 'sentinel' }, say, sentinels)), ...(await onHosts({}, say, oneRedis))];
+}
+
+async function onHosts(options, say, work) {
+  const cluster = await openHosts(HOSTS, options);
+  try {
+    for (const { socket } of cluster.hosts) makeWebImage(socket);
+    const view = viewOf(cluster);
+    await cluster.hosts[0].reactor(['unmanage', 'apihttp']);
+    await deploy(cluster, 'web', { port: 80, count: INSTANCES });
+    await view.settled('web', INSTANCES);
+    for (const host of cluster.hosts) await until(`${host.name} serves`, LIMIT_MS, async () => (await fetch(host.url)).ok);
+    return await work({ cluster, view, say });
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function deploy(cluster, name, { port, count }) {
+  const text = `[endpoint]
+url=http://:${port}
+cloud=docker
+loadbalancer=nginx
+port=5000
+decommissioned_timeout=2
+unknown_timeout=${UNKNOWN_MS / 1000}
+[scaling]
+min_instances=${count}
+max_instances=${count}
+[cloud:docker]
+image=${WEB_IMAGE}
+`;
+  const [host] = cluster.hosts;
+  const send = async (method, path, type, body) => {
+    const response = await host.request(path, { method, headers: { 'content-type': type }, body });
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  };
+  await send('PUT', `/v1.1/endpoints/${name}`, 'application/x-ini', text);
+  await send('POST', `/v1.1/endpoints/${name}/state`, 'application/json', JSON.stringify({ action: 'start' }));
+}
+
+async function oneRedis(stage) {
+  const figures = [];
+  figures.push(...(await rollingRestart(stage)));
+  figures.push(...(await leaderKilled(stage)));
+  figures.push(...(await hostDies(stage)));
+  figures.push(...(await partition(stage)));
+  figures.push(...(await redisAway(stage)));
+  figures.push(...(await manyEndpoints(stage)));
+  return figures;
+}
+
+async function rollingRestart({ cluster, view, say }) {
+  say('every daemon in turn is ended and started');
+  const load = startClients(cluster.hosts);
+  for (const host of cluster.hosts) {
+    await host.signal('SIGTERM');
+    await until('it has ended', LIMIT_MS, () => !host.running());
+    await host.start();
+  }
+  await view.whole();
+  return [lost('rolling restart of all daemons', await load.stop())];
+}
+
+async function leaderKilled({ cluster, view, say }) {
+  say('kill -9 of the leader');
+  const load = startClients(cluster.hosts);
+  const killed = await view.leader();
+  const [asked] = view.others(killed);
+  const leaseMs = await leaseLeft(cluster.redis, 'controller/leader');
+  const startedMs = performance.now();
+  await killed.signal('SIGKILL');
+  await until('another leads', LIMIT_MS, async () => ![undefined, killed].includes(await view.leader(asked)));
+  const tookMs = performance.now() - startedMs;
+  await killed.start();
+  await view.whole(asked);
+  await view.settled('web', INSTANCES, asked);
+  return [
+    figure({
+      id: 'F1',
+      name: 'leader killed to the next one leading',
+      unit: 'ms',
+      ours: tookMs,
+      peer: { name: 'what its lease still lasted', value: leaseMs },
+      targets: [{ of: 'ours', op: '<=', limit: 25_000 }],
+    }),
+    lost('kill -9 of the leader', await load.stop()),
+  ];
+}
+
+async function hostDies({ cluster, view, say }) {
+  say('power-off of a host');
+  const dead = await view.leader();
+  const rest = view.others(dead);
+  const load = startClients(rest);
+  const leaseMs = await leaseLeft(cluster.redis, `hosts/${dead.name}`);
+  const startedMs = performance.now();
+  await dead.powerOff();
+  const out = () => rest.every(({ data }) => !balancedMachines(data).includes(dead.address));
+  await until('no load balancer sends anything there', LIMIT_MS, out);
+  const outMs = performance.now() - startedMs;
+  await until('its instances are replaced', LIMIT_MS, async () => {
+    const ready = await view.ready('web', rest[0]);
+    return ready.filter(({ host }) => host !== dead.name).length === INSTANCES;
+  });
+  const replacedMs = performance.now() - startedMs;
+  const failures = lost('power-off of a host, through the others', await load.stop());
+  await dead.powerOn();
+  await view.whole(rest[0]);
+  await view.settled('web', INSTANCES, rest[0]);
+  return [
+    figure({
+      id: 'F6',
+      name: 'host dead to out of every load balancer',
+      unit: 'ms',
+      ours: outMs,
+      peer: { name: 'what its lease still lasted', value: leaseMs },
+      targets: [{ of: 'ours', op: '<=', limit: 25_000 }],
+    }),
+    figure({
+      id: 'F6',
+      name: 'host dead to all its instances replaced',
+      unit: 'ms',
+      ours: replacedMs,
+      peer: { name: `lease and ${UNKNOWN_MS / 1000} s of unknown_timeout`, value: leaseMs + UNKNOWN_MS },
+      targets: [{ of: 'ours', op: '<=', limit: 35_000 }],
+    }),
+    failures,
+  ];
+}
+
+async function partition({ cluster, view, say }) {
+  say(`a host cut off from the state for ${PARTITION_MS / 1000} s`);
+  const [host, other] = cluster.hosts;
+  await host.cutFrom(cluster.redis.places);
+  await new Promise((resolve) => setTimeout(resolve, PARTITION_MS));
+  await host.heal();
+  const startedMs = performance.now();
+  const wish = (on) => host.reactor(['scale', `web=${on ? INSTANCES : 'auto'}`]);
+  await until('a write succeeds', LIMIT_MS, () => wish(true).then(() => true));
+  const tookMs = performance.now() - startedMs;
+  await wish(false);
+  await view.whole(other);
+  await view.settled('web', INSTANCES, other);
+  // The same command where nothing was cut: most of it is the start of a process.
+  const calmMs = performance.now();
+  await wish(true);
+  const bareMs = performance.now() - calmMs;
+  await wish(false);
+  return [
+    figure({
+      id: 'F14',
+      name: 'cut from the state healed to the first write through it',
+      unit: 'ms',
+      ours: tookMs,
+      peer: { name: 'the same write, nothing cut', value: bareMs },
+      targets: [{ of: 'ours', op: '<=', limit: 6_000 }],
+    }),
+  ];
+}
+
+async function redisAway({ cluster, view, say }) {
+  say(`Redis killed for ${OUTAGE_MS / 1000} s`);
+  const load = startClients(cluster.hosts);
+  await cluster.redis.kill();
+  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+  await cluster.redis.start();
+  await view.whole();
+  await view.settled('web', INSTANCES);
+  return [lost(`Redis killed for ${OUTAGE_MS / 1000} s`, await load.stop())];
+}
+
+async function sentinels({ cluster, view, say }) {
+  say('failover by Sentinel');
+  const load = startClients(cluster.hosts);
+  const [host] = cluster.hosts;
+  await cluster.redis.kill();
+  const startedMs = performance.now();
+  const named = until(
+    'Sentinel names another master',
+    LIMIT_MS,
+    async () => (await cluster.redis.command('PING')) === 'PONG',
+  ).then(() => performance.now() - startedMs);
+  await until('a write succeeds', LIMIT_MS, () => host.reactor(['scale', `web=${INSTANCES}`]).then(() => true));
+  const tookMs = performance.now() - startedMs;
+  const failoverMs = await named;
+  await host.reactor(['scale', 'web=auto']);
+  await view.whole();
+  await view.settled('web', INSTANCES);
+  return [
+    figure({
+      id: 'F13',
+      name: 'master killed to the first write through Reactor',
+      unit: 'ms',
+      ours: tookMs,
+      peer: { name: 'until Sentinel named another master', value: failoverMs },
+      targets: [{ of: 'ours', op: '<=', limit: 8_000 }],
+    }),
+    lost('failover by Sentinel', await load.stop()),
+  ];
+}
+
+/** Redis commands per round of the leader, by all daemons together, at rest; with many endpoints against with one. */
+async function manyEndpoints({ cluster, view, say }) {
+  say(`Redis commands per round, with 1 endpoint and with ${MANY.endpoints}`);
+  const few = await commandsPerRound(cluster, view);
+  for (let i = 1; i < MANY.endpoints; i++) await deploy(cluster, `web${i}`, { port: MANY.firstPort + i, count: 1 });
+  await until('all of them are served', MANY.startMs, async () => {
+    const { address } = cluster.hosts[0];
+    const last = await fetch(`http://${address}:${MANY.firstPort + MANY.endpoints - 1}/`);
+    const ready = await cluster.hosts[0].get('/v1.1/hosts');
+    return last.ok && ready.reduce((sum, { instances }) => sum + instances, 0) === INSTANCES + MANY.endpoints - 1;
+  });
+  const many = await commandsPerRound(cluster, view);
+  return [
+    figure({
+      id: 'P7',
+      name: `Redis commands per round, ${HOSTS} hosts, ${MANY.endpoints} endpoints`,
+      unit: 'commands',
+      ours: many,
+      peer: { name: 'with 1 endpoint', value: few },
+      targets: [{ of: 'ratio', op: '<=', limit: 1.5 }],
+    }),
+  ];
+}
+
+async function commandsPerRound({ redis }, view) {
+  const leader = await view.leader();
+  // Not those that our scripts call in Redis itself, which cost no round trip.
+  const commands = async () => {
+    const calls = (await redis.command('INFO', 'commandstats')).matchAll(
+      /cmdstat_(evalsha|eval|xread|ping|hgetall):calls=(\d+)/g,
+    );
+    return [...calls].reduce((sum, [, , count]) => sum + Number(count), 0);
+  };
+  const rounds = async () => {
+    const text = await (await leader.request('/metrics')).text();
+    const counts = text.matchAll(/^reactor_rounds_total\{[^}]*result="(?:idle|planned|conflict)"[^}]*\} (\d+)/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  const before = [await commands(), await rounds()];
+  await new Promise((resolve) => setTimeout(resolve, MANY.countMs));
+  const after = [await commands(), await rounds()];
+  return (after[0] - before[0]) / (after[1] - before[1]);
+}
+
+/** For how long the key would still be there if its owner died now, milliseconds, as Redis itself knows. */
+async function leaseLeft(redis, key) {
+  const lease = await redis.command('HGET', `${KEYS}:leased`, key);
+  const endsMs = Number(await redis.command('ZSCORE', `${KEYS}:leases`, lease));
+  const [seconds, microseconds] = (await redis.command('TIME')).split('\n').map(Number);
+  return endsMs - (seconds * 1000 + microseconds / 1000);
+}
+
+const lost = (name, { sent, failed }) =>
+  figure({
+    id: 'F',
+    name: `failed at ${PER_SECOND} requests/s: ${name}`,
+    unit: 'requests',
+    ours: failed,
+    peer: { name: 'sent', value: sent },
+    targets: [{ of: 'ours', op: '<=', limit: 0 }],
+  });
+
+/** The load, spread over the hosts, each part in a process of its own and every request on a connection of its own. */
+function startClients(hosts) {
+  const clients = hosts.map(({ url }) => {
+    const child = spawn(process.execPath, [CLIENT, url, String(PER_SECOND / hosts.length), '0'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (data) => (output += data));
+    const result = new Promise((resolve) => child.once('close', () => resolve(JSON.parse(output))));
+    return { child, result };
+  });
+  return {
+    stop: async () => {
+      for (const { child } of clients) child.stdin.end();
+      const results = await Promise.all(clients.map(({ result }) => result));
+      const failures = results.flatMap((result) => Object.entries(result.failures));
+      for (const [reason, count] of failures) console.error(`bench: cluster: ${count} x ${reason}`);
+      return {
+        sent: results.reduce((sum, { sent }) => sum + sent, 0),
+        failed: results.reduce((sum, { sent, ok }) => sum + sent - ok, 0),
+      };
+    },
+  };
+}
