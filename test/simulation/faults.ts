@@ -214,6 +214,9 @@ const NETWORK_FAULTS: readonly Kind[] = [
   }),
 ];
 
+/** In revisions. */
+const LEAST_AGE = 30;
+
 const STORE_FAULTS: readonly Kind[] = [
   {
     name: 'store outage',
@@ -241,9 +244,11 @@ const STORE_FAULTS: readonly Kind[] = [
       world.write('store', 'holds something else');
       const { weather, store } = world;
       const now = store.dump();
-      // Older than what any daemon knows, for the one that was cut off for long has no way to tell.
+      // Older than what any daemon knows, for the one that was cut off for long has no way to tell; and by more than the
+      // leases that end meanwhile make up for.
       const known = Math.min(...world.machines.map(({ process }) => process?.guard?.known.revision ?? 0));
-      const older = chance.happens(0.5) && known > 0 ? { ...now, revision: Math.max(0, known - chance.whole(1, 500)) } : null;
+      const older =
+        chance.happens(0.5) && known > LEAST_AGE ? { ...now, revision: known - chance.whole(LEAST_AGE, known) } : null;
       weather.storeForeign = true;
       store.load(older ?? { clusterId: 'another' });
       last(context, chance, 2 * SECOND, 25 * SECOND, () => {

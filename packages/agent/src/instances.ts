@@ -251,7 +251,14 @@ export function createInstances(options: InstancesOptions): Instances {
 function trackedOf(tracked: Map<string, Tracked>, id: string): Tracked {
   const known = tracked.get(id);
   if (known) return known;
-  const made: Tracked = { task: null, health: UNREADY, watching: null, startFailure: null, retryAtMs: Number.NEGATIVE_INFINITY, hostPort: null };
+  const made: Tracked = {
+    task: null,
+    health: UNREADY,
+    watching: null,
+    startFailure: null,
+    retryAtMs: Number.NEGATIVE_INFINITY,
+    hostPort: null,
+  };
   tracked.set(id, made);
   return made;
 }
