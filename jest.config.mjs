@@ -21,6 +21,7 @@ export default {
       displayName: 'unit',
       testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/test/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.real\\.test\\.ts$'],
+      setupFilesAfterEnv: ['<rootDir>/test/property-seed.ts'],
     },
     {
       ...shared,

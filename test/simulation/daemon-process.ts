@@ -52,6 +52,7 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
     name: machine.id,
     address: machine.address,
     apiUrl: `http://${machine.address}:8080`,
+    advertisedUrl: null,
     slots: machine.slots,
     overcommit: 0,
     labels: {},
@@ -59,6 +60,7 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
     startLimit: 2,
     surge: () => parts.controller?.wake(),
     version: 'simulated',
+    marks: machine.marks,
   };
   const agent = await patiently(process, () => startAgent(agentOptions));
   const own = openStoreLink(world, process, oracles);

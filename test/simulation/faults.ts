@@ -76,6 +76,7 @@ function weatherOf(chance: Chance): Partial<Weather> {
     ...(chance.happens(0.5) ? { ambiguityRate: chance.pick([0.05, 0.2]) } : {}),
     ...(chance.happens(0.5) ? { eventLossRate: chance.pick([0.1, 0.5]) } : {}),
     ...(chance.happens(0.3) ? { stallRate: chance.pick([0.0005, 0.003]) } : {}),
+    ...(chance.happens(0.3) ? { laggingRate: chance.pick([0.2, 0.8]) } : {}),
     ...(chance.happens(0.4) ? { refusalRate: chance.pick([0.02, 0.2]) } : {}),
   };
 }
@@ -88,6 +89,7 @@ function repair({ world, oracles }: FaultContext, machine: Machine): void {
   machine.skewMs = 0;
   machine.pausedUntilMs = 0;
   machine.engineHungUntilMs = 0;
+  machine.diskBrokenUntilMs = 0;
   machine.engineDownUntilMs = 0;
   for (const [id, atMs] of machine.answersAtMs) if (atMs === SILENT) machine.answersAtMs.set(id, 0);
   machine.powered = true;
@@ -170,6 +172,10 @@ const DAEMON_FAULTS: readonly Kind[] = [
       back(context, machine);
     });
   }),
+  daemonFault('disk fails', 60 * SECOND, (machine, { world }, chance) => {
+    machine.diskBrokenUntilMs = world.nowMs + chance.whole(SECOND, 30 * SECOND);
+    world.write(machine.id, 'disk fails');
+  }),
   daemonFault('slow host', 60 * SECOND, (machine, context, chance) => {
     machine.slowness = chance.pick([3, 15]);
     context.world.write(machine.id, `is ${machine.slowness} times slower`);
@@ -208,6 +214,9 @@ const NETWORK_FAULTS: readonly Kind[] = [
   }),
 ];
 
+/** In revisions. */
+const LEAST_AGE = 30;
+
 const STORE_FAULTS: readonly Kind[] = [
   {
     name: 'store outage',
@@ -235,7 +244,11 @@ const STORE_FAULTS: readonly Kind[] = [
       world.write('store', 'holds something else');
       const { weather, store } = world;
       const now = store.dump();
-      const older = chance.happens(0.5) ? { ...now, revision: Math.max(0, now.revision - chance.whole(1, 500)) } : null;
+      // Older than what any daemon knows, for the one that was cut off for long has no way to tell; and by more than the
+      // leases that end meanwhile make up for.
+      const known = Math.min(...world.machines.map(({ process }) => process?.guard?.known.revision ?? 0));
+      const older =
+        chance.happens(0.5) && known > LEAST_AGE ? { ...now, revision: known - chance.whole(LEAST_AGE, known) } : null;
       weather.storeForeign = true;
       store.load(older ?? { clusterId: 'another' });
       last(context, chance, 2 * SECOND, 25 * SECOND, () => {

@@ -1,4 +1,5 @@
-import type { Clock } from '@reactor/core';
+import { type Clock, type EpochMark, type MarkKeeper, ReactorError } from '@reactor/core';
+import type { IdentityGuard } from '../../packages/state/src/identity.js';
 import { createFakeEngine, type FakeEngine } from '../../packages/testkit/src/fake-engine.js';
 import { type BalancerState, createBalancerState } from './balancer.js';
 import type { Scheduled } from './scheduler.js';
@@ -24,6 +25,20 @@ export class Machine {
   /** Cut from the other machines. */
   isolated = false;
   engineHungUntilMs = 0;
+  /** Its disk can be neither read nor written until then. */
+  diskBrokenUntilMs = 0;
+  /** What its disk keeps of the terms of leadership it has obeyed. */
+  mark: EpochMark | null = null;
+  readonly marks: MarkKeeper = {
+    read: () => {
+      this.#disk();
+      return this.mark;
+    },
+    write: (mark) => {
+      this.#disk();
+      this.mark = mark;
+    },
+  };
   engineDownUntilMs = 0;
 
   constructor(
@@ -40,6 +55,12 @@ export class Machine {
     return this.world.wallMs + this.skewMs;
   }
 
+  #disk(): void {
+    if (this.diskBrokenUntilMs <= this.world.nowMs) return;
+    this.world.cover('a mark cannot be read or written');
+    throw new ReactorError('mark_unreadable', 'the disk does not answer');
+  }
+
   /** Whether a connection from here to `other` comes about. */
   reaches(other: Machine): boolean {
     return other.powered && (other === this || (!this.isolated && !other.isolated));
@@ -53,6 +74,8 @@ export class Machine {
 export class Process {
   alive = true;
   stop: (() => Promise<void>) | null = null;
+  /** Of its one connection to the store, whoever uses it. */
+  guard: IdentityGuard | null = null;
   /** Ends what others hold for it: its watches on the store and on Docker. */
   readonly ended = new AbortController();
   readonly clock: Clock;
@@ -61,7 +84,13 @@ export class Process {
     readonly machine: Machine,
     readonly number: number,
   ) {
-    this.clock = { now: () => machine.wallMs(), sleep: (ms, signal) => this.#sleep(ms, signal) };
+    const bornMs = machine.world.nowMs;
+    this.clock = {
+      now: () => machine.wallMs(),
+      // Of this run of the daemon: neither a set clock nor a pause moves it, and no other run's is comparable.
+      monotonic: () => machine.world.nowMs - bornMs,
+      sleep: (ms, signal) => this.#sleep(ms, signal),
+    };
   }
 
   get name(): string {

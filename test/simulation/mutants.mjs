@@ -58,12 +58,6 @@ export const MUTANTS = [
       "  if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);\n  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);",
   },
   {
-    name: 'wait-for-ever-for-half-a-start',
-    file: agent('instance-report'),
-    find: "    if (evidence.startFailure !== null) return report(record, 'exited', { ...UNREADY, error: evidence.startFailure }, said);\n",
-    replace: '',
-  },
-  {
     name: 'lease-not-kept-after-a-clock-step',
     file: agent('advertisement'),
     find: 'lease !== null && sinceMs >= 0 && sinceMs < KEEP_EVERY_MS',
@@ -148,30 +142,35 @@ export const MUTANTS = [
   },
   {
     name: 'count-draining-as-free',
+    seed: 28,
     file: core('ledger'),
     find: 'if (occupies(instance.value, cluster)) add(instance.value);',
     replace: "if (occupies(instance.value, cluster) && instance.value.phase === 'run') add(instance.value);",
   },
   {
     name: 'give-slots-out-twice',
+    seed: 70,
     file: core('plan-endpoint'),
     find: '  draft.ledger.add(record);\n',
     replace: '',
   },
   {
     name: 'forget-before-it-is-gone',
+    seed: 1,
     file: core('plan-endpoint'),
     find: "    const gone = record.phase === 'remove' && view.report?.state === 'gone';",
     replace: "    const gone = record.phase === 'remove';",
   },
   {
     name: 'ignore-paused',
+    seed: 9,
     file: core('plan-endpoint'),
     find: "  if (input.endpoint.state !== 'PAUSED') {",
     replace: "  if (input.endpoint.state !== 'REMOVED' || input.seats >= 0) {",
   },
   {
     name: 'ignore-the-uid',
+    seed: 7,
     file: core('plan'),
     find: '  const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);',
     replace: '  const own = views;',

@@ -31,6 +31,7 @@ export function createOperator(world: World, oracles: Oracles): Operator {
           query: new Map(),
           body: { bytes: Buffer.from(text), type: typeof body === 'string' ? 'text/plain' : 'application/json' },
           ifMatch: null,
+          keyHeaders: {},
           signal: process.ended.signal,
         },
         contextOf(world, process, oracles),

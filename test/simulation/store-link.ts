@@ -21,14 +21,14 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
   const { store, weather, chance, scheduler } = world;
   const { machine } = process;
   const reader: Reader = { process, view: null, traffic: null };
-  let guard: IdentityGuard | null = null;
 
   const delay = (): number => chance.whole(1, weather.delayMs) * machine.slowness;
   const lost = (): boolean => weather.lossRate > 0 && chance.happens(weather.lossRate);
 
   /** Every script names the state it means and changes nothing in another one. */
   const guarded = async <T>(apply: () => Promise<T>): Promise<T> => {
-    guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
+    process.guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
+    const { guard } = process;
     try {
       guard.observe(store);
     } catch (error) {
@@ -87,7 +87,7 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
       // A connection that was cut tells nothing until it is made anew, and cannot know then what it missed.
       await new Promise<void>((resolve) => process.after(cut ? PATIENCE_MS : delay(), 'change', resolve));
       if (signal.aborted) return;
-      yield cut || store.clusterId !== guard?.known.clusterId ? { kind: 'resync' } : event;
+      yield cut || store.clusterId !== process.guard?.known.clusterId ? { kind: 'resync' } : event;
     }
   }
 
@@ -121,6 +121,13 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
       if (prefix === TOPICS.traffic) reader.traffic = values;
       return values;
     },
+    settled: (timeoutMs) =>
+      call('settled', async () => {
+        if (!chance.happens(weather.laggingRate)) return true;
+        world.cover('the replicas of the store lag');
+        await new Promise<void>((resolve) => process.after(timeoutMs, 'replicas', resolve));
+        return false;
+      }),
     close: async () => undefined,
   };
 }

@@ -18,6 +18,8 @@ export interface Weather {
   refusalRate: number;
   /** Chance that a daemon stands still for longer than a lease, just when it has read the state and is about to act on it. */
   stallRate: number;
+  /** Chance that the store's replicas do not acknowledge in time. */
+  laggingRate: number;
   storeDown: boolean;
   /** The store holds something else than it did; nobody is to act on it. */
   storeForeign: boolean;
@@ -30,6 +32,7 @@ export const FAIR_WEATHER: Readonly<Weather> = {
   eventLossRate: 0,
   refusalRate: 0,
   stallRate: 0,
+  laggingRate: 0,
   storeDown: false,
   storeForeign: false,
 };

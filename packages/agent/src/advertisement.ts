@@ -57,28 +57,26 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   let written = '';
 
   const hold = async (): Promise<Lease> => {
-    // A clock that was set back says nothing about how long ago that was.
-    const sinceMs = clock.now() - keptAtMs;
-    if (lease !== null && sinceMs >= 0 && sinceMs < KEEP_EVERY_MS) return lease;
+    if (lease !== null && clock.monotonic() - keptAtMs < KEEP_EVERY_MS) return lease;
     if (lease !== null && (await lease.keep())) {
-      keptAtMs = clock.now();
+      keptAtMs = clock.monotonic();
       return lease;
     }
     // Its keys went with it.
     written = '';
     lease = await store.lease(HOST_LEASE_MS);
-    keptAtMs = clock.now();
+    keptAtMs = clock.monotonic();
     return lease;
   };
 
   const ask = async (): Promise<void> => {
-    factsAtMs = clock.now();
+    factsAtMs = clock.monotonic();
     record = await describe(options, startedAtMs, record);
     // While Docker is silent, ask again soon: nothing can be placed here until it answers.
-    if (record.dockerError !== null) factsAtMs = clock.now() - FACTS_EVERY_MS + 1_000;
+    if (record.dockerError !== null) factsAtMs = clock.monotonic() - FACTS_EVERY_MS + 1_000;
   };
   const refresh = async (): Promise<HostRecord> => {
-    if (asking === null && (record === null || clock.now() - factsAtMs >= FACTS_EVERY_MS)) {
+    if (asking === null && (record === null || clock.monotonic() - factsAtMs >= FACTS_EVERY_MS)) {
       asking = ask().finally(() => {
         asking = null;
       });

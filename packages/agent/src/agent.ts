@@ -253,9 +253,8 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
   let listedAtMs = Number.NEGATIVE_INFINITY;
   return {
     async containers() {
-      const atMs = clock.now();
-      // A clock that was set back says nothing about how long ago that was.
-      if (atMs >= listedAtMs && atMs - listedAtMs < LIST_EVERY_MS) return listed;
+      const atMs = clock.monotonic();
+      if (atMs - listedAtMs < LIST_EVERY_MS) return listed;
       // Marked before asking: what changes while Docker answers expires this very answer.
       listedAtMs = atMs;
       try {

@@ -71,11 +71,10 @@ export function createBalancing(options: BalancingOptions): Balancing {
   };
 
   const round = async (cluster: Cluster, unreachable: ReadonlySet<string>): Promise<void> => {
-    const nowMs = options.clock.now();
+    const atMs = options.clock.monotonic();
     const seen = { revision: cluster.revision, unreachable: [...unreachable].sort().join(' ') };
     const same = settled?.revision === seen.revision && settled.unreachable === seen.unreachable;
-    const sinceMs = nowMs - (settled?.atMs ?? 0);
-    if (same && sinceMs >= 0 && sinceMs < LOOK_AGAIN_MS) return;
+    if (same && atMs - settled!.atMs < LOOK_AGAIN_MS) return;
     const services = options.servicesOf(cluster, unreachable);
     const setAside = await apply(services);
     if (setAside !== null) tellAside(setAside);
@@ -84,7 +83,7 @@ export function createBalancing(options: BalancingOptions): Balancing {
     if (needsWriting(before, next, cluster)) {
       await store.commit({ expect: [], write: [{ key: KEYS.balancer(host), value: next as unknown as Json }] });
     }
-    settled = problem === null && aside.size === 0 ? { ...seen, atMs: nowMs } : null;
+    settled = problem === null && aside.size === 0 ? { ...seen, atMs } : null;
   };
 
   return { round, problem: () => problem };

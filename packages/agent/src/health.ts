@@ -71,12 +71,12 @@ export async function watchHealth(watch: HealthWatch): Promise<void> {
 
 /** Tells null once the target answers; tells the problem once if that takes longer than the start timeout, and goes on trying. */
 async function untilReady(watch: HealthWatch, target: Target, tell: (problem: string | null) => void): Promise<void> {
-  const startedMs = watch.clock.now();
+  const startedMs = watch.clock.monotonic();
   let overdue = false;
   for (let gapMs = FIRST_RETRY_MS; !watch.signal.aborted; gapMs = Math.min(gapMs * RETRY_GROWTH, LONGEST_RETRY_MS)) {
     const problem = await (watch.probe ?? probe)(target, watch.check.path, watch.check.timeoutMs);
     if (problem === null) return tell(null);
-    if (!overdue && watch.clock.now() - startedMs >= watch.startTimeoutMs) {
+    if (!overdue && watch.clock.monotonic() - startedMs >= watch.startTimeoutMs) {
       overdue = true;
       tell(`not ready within ${watch.startTimeoutMs / 1000} s: ${problem}`);
     }

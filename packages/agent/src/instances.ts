@@ -100,7 +100,7 @@ export function createInstances(options: InstancesOptions): Instances {
     try {
       await work();
     } catch (error) {
-      one.retryAtMs = clock.now() + TASK_RETRY_MS;
+      one.retryAtMs = clock.monotonic() + TASK_RETRY_MS;
       if (error instanceof ReactorError) meter.add('reactor_docker_errors_total', { code: error.code });
       failed(error);
     } finally {
@@ -204,7 +204,7 @@ export function createInstances(options: InstancesOptions): Instances {
     admitted: boolean,
   ): void => {
     if (one.task !== null || options.signal.aborted) return;
-    const due = admitted && clock.now() >= one.retryAtMs;
+    const due = admitted && clock.monotonic() >= one.retryAtMs;
     if (record.phase === 'remove') {
       if (container !== null && due) end(record, container, one);
     } else if (container?.status === 'running') {
@@ -259,7 +259,14 @@ export function createInstances(options: InstancesOptions): Instances {
 function trackedOf(tracked: Map<string, Tracked>, id: string): Tracked {
   const known = tracked.get(id);
   if (known) return known;
-  const made: Tracked = { task: null, health: UNREADY, watching: null, startFailure: null, retryAtMs: 0, hostPort: null };
+  const made: Tracked = {
+    task: null,
+    health: UNREADY,
+    watching: null,
+    startFailure: null,
+    retryAtMs: Number.NEGATIVE_INFINITY,
+    hostPort: null,
+  };
   tracked.set(id, made);
   return made;
 }

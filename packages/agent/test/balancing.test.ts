@@ -32,7 +32,7 @@ async function aBalancedHost(config: EndpointConfig = anEndpointConfig({ scaling
   };
   const balancing = createBalancing({
     store,
-    clock: { now: () => 0, sleep: async () => undefined } as never,
+    clock: { now: () => 0, monotonic: () => 0, sleep: async () => undefined } as never,
     host: 'vm1',
     balancer: { apply } as unknown as LoadBalancer,
     log: () => undefined,

@@ -71,9 +71,10 @@ export function trimBlanks(text: string): string {
 
 /** A value as the INI dialect would have read it. */
 export function normalizeValue(value: string): string {
-  if (value === '""') return '';
   const lines = value.replaceAll('\r\n', '\n').split('\n').map(trimBlanks);
-  return lines.filter((line) => line !== '').join('\n');
+  const kept = lines.filter((line) => line !== '');
+  const from = kept.findIndex((line) => line !== '""');
+  return from < 0 ? '' : kept.slice(from).join('\n');
 }
 
 export function freezeDocument(sections: ReadonlyMap<string, ReadonlyMap<string, string>>): ConfigDocument {

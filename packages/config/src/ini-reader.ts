@@ -66,6 +66,7 @@ function continueValue(reading: Reading, content: string, spot: Spot): void {
   const { value } = reading;
   if (value === null) throw syntaxError(reading.source, spot, 'an indented line continues the value above, but there is none');
   const first = value.text === '';
+  if (first && content === '""') return;
   if (first) Object.assign(value, spot);
   value.pieces.push({ ...spot, offset: first ? 0 : value.text.length + 1 });
   value.text += first ? content : `\n${content}`;

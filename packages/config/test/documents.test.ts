@@ -104,6 +104,16 @@ describe('a document', () => {
   const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), fc.stringMatching(/^[ab;#%"\n \t=:[\]()s]{0,12}$/));
   const document = fc.array(fc.tuple(fc.constantFrom('endpoint', 'cloud:docker', 'Odd one', 'x'), key, value), { maxLength: 8 });
 
+  test.each(['""', '""\n', '\n""', '""\nx', '""\n""', 'x\n""'])(
+    'the empty mark in %j means the same however it is given',
+    (given) => {
+      const built = setValue(readDocument('').document, 'endpoint', 'a', given);
+      const lines = given.replaceAll('\n', '\n  ');
+      expect(read(`[endpoint]\na = ${lines}`)).toEqual(plain(built));
+      expect(read(writeIni(built))).toEqual(plain(built));
+    },
+  );
+
   test('written as INI is read back the same', () => {
     fc.assert(
       fc.property(document, (settings) => {

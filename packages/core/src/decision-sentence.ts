@@ -36,7 +36,7 @@ export function describeDecision(facts: DecisionFacts): string {
     clauses.push(`${facts.wanted} would do now, but the most wanted in the last ${seconds} s holds`);
   }
   if (facts.hold !== null) clauses.push(facts.target > facts.delayed ? `${facts.hold}, so nothing is taken away` : facts.hold);
-  if (n + step !== target) clauses.push(`ramp_limit ${step > 0 ? 'starts' : 'retires'} ${Math.abs(step)} this round`);
+  if (n + step !== target) clauses.push(`ramp_limit ${step > 0 ? 'starts' : 'retires'} at most ${Math.abs(step)} a round`);
   return `${head}: ${clauses.join('; ')}.`;
 }
 

@@ -186,7 +186,11 @@ function rollOver(draft: Draft): void {
     record?.replaces && byId.has(record.replaces) ? [record] : [],
   );
   const superseded = new Set([...successors.map((view) => view.record), ...begun].map((record) => record.replaces));
-  const stale = running.filter((view) => !draft.isCurrent(view) && !superseded.has(view.record.id));
+  // A successor that is stale itself takes its seat over, or fails, before it is replaced: else three would share one seat.
+  const following = new Set(successors.map((view) => view.record.id));
+  const stale = running.filter(
+    (view) => !draft.isCurrent(view) && !superseded.has(view.record.id) && !following.has(view.record.id),
+  );
   // What has a ready successor but may not leave yet is still on its way, or the others would all be doubled meanwhile.
   const moving = successors.filter((view) => view.status !== 'ready' || draft.withheld !== null).length + begun.length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;

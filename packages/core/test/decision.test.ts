@@ -244,7 +244,7 @@ describe('the record', () => {
       { response: 3 },
       'response is 3.00 s over the last 10 s, and less than 300 ms needs at least 8 (at most twice',
     ],
-    ['10 <= active <= 30', 4, { active: 240 }, '14 is the middle of 8 to 20; ramp_limit starts 5 this round'],
+    ['10 <= active <= 30', 4, { active: 240 }, '14 is the middle of 8 to 20; ramp_limit starts at most 5 a round'],
     ['errors < 5%', 2, { errors: 0.07 }, 'errors are 7.00 % over the last 10 s, and less than 5 % needs at least 3'],
     ['bytes <= 2MB', 1, { bytes: 7.5e6 }, 'bytes are 7.50 MB/s over the last 10 s, and at most 2 MB/s each needs at least 4'],
     ['3 <= instances', 1, {}, "rule '3 <= instances' asks for at least 3"],
@@ -358,7 +358,7 @@ describe('a count held by the operator', () => {
     [
       held(9, halfAnHour),
       9,
-      '9 instances wanted (1 now): held at 9 by the operator until 22:43 UTC; ramp_limit starts 5 this round.',
+      '9 instances wanted (1 now): held at 9 by the operator until 22:43 UTC; ramp_limit starts at most 5 a round.',
     ],
   ])('decides and says so', (record, target, sentence) => {
     expect(record).toMatchObject({ target, sentence });

@@ -290,6 +290,21 @@ describe('changes by the operator', () => {
     expect(world.instances('web', 'run').map((i) => i.hash)).toEqual(['hash-2', 'hash-2', 'hash-2', 'hash-2']);
   });
 
+  test('a configuration that changes again while successors come up never has three share a seat', () => {
+    const world = started(anEndpointConfig({ scaling: { minInstances: 5, maxInstances: 5, rampLimit: 1, rules: [] } }), 5);
+    world.run(15);
+    world.set('web', { hash: 'hash-2' });
+    world.run(1);
+    world.set('web', { hash: 'hash-3' });
+    for (let second = 0; second < 60; second += 1) {
+      world.run(1);
+      const successors = new Map(world.instances('web', 'run').map((i) => [i.id, i.replaces]));
+      const third = [...successors].filter(([, first]) => first !== null && successors.has(successors.get(first) ?? ''));
+      expect(third).toEqual([]);
+    }
+    expect(world.instances('web', 'run').map((i) => i.hash)).toEqual(Array(5).fill('hash-3'));
+  });
+
   test('a new configuration that cannot start leaves the old instances serving', () => {
     const world = started(anEndpointConfig({ scaling: { minInstances: 2, maxInstances: 4, rules: [] } }));
     world.run(5);
