@@ -58,12 +58,6 @@ export const MUTANTS = [
       "  if (record.phase === 'remove') return report(record, 'gone', { ...before, error: null }, nothing);\n  if (task === 'pulling' || task === 'starting') return report(record, task, UNREADY, nothing);",
   },
   {
-    name: 'lease-not-kept-after-a-clock-step',
-    file: agent('advertisement'),
-    find: 'lease !== null && sinceMs >= 0 && sinceMs < KEEP_EVERY_MS',
-    replace: 'lease !== null && sinceMs < KEEP_EVERY_MS',
-  },
-  {
     name: 'another-name-at-every-start',
     seed: 1,
     file: agent('launch'),
@@ -150,7 +144,7 @@ export const MUTANTS = [
   {
     name: 'give-slots-out-twice',
     seed: 70,
-    file: core('plan-endpoint'),
+    file: core('endpoint-draft'),
     find: '  draft.ledger.add(record);\n',
     replace: '',
   },
@@ -197,7 +191,7 @@ export const MUTANTS = [
   {
     name: 'missing-is-zero',
     file: core('traffic-window'),
-    find: '  const partial = sums.reported < expectedSources || sums.incomplete;',
+    find: '  const partial = reported < expectedSources || incomplete;',
     replace: '  const partial = false;',
   },
   {
@@ -234,7 +228,7 @@ export const MUTANTS = [
   {
     name: 'no-second-try-of-a-removal',
     file: agent('instances'),
-    find: '      one.retryAtMs = clock.now() + TASK_RETRY_MS;',
-    replace: '      one.retryAtMs = clock.now() + TASK_RETRY_MS * 1_000_000;',
+    find: '      one.retryAtMs = clock.monotonic() + TASK_RETRY_MS;',
+    replace: '      one.retryAtMs = clock.monotonic() + TASK_RETRY_MS * 1_000_000;',
   },
 ];
