@@ -14,7 +14,8 @@ import { build } from 'esbuild';
 import { MUTANTS } from '../test/simulation/mutants.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const OUT = join(ROOT, '.cache/simulation');
+/** Of this run alone, for several may go on at a time. */
+const OUT = join(ROOT, '.cache/simulation', String(process.pid));
 /** As many as the smallest machine has cores that runs this. */
 const PROCESSES = 2;
 const SEEDS_AT_A_TIME = 10;
