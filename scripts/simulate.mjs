@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Simulates whole clusters from seeds, see README: "Simulation".
-//   simulate.mjs [--seed N] [--seeds M] [--minutes T] [--mutant NAME] [--journal] [--mutants]
+//   simulate.mjs [--seed N] [--seeds M] [--minutes T] [--mutant NAME] [--journal] [--mutants] [--coverage] [--report FILE]
 // One line per 100 seeds; for a seed that fails its number, the rule it broke and the end of its journal. The first few seeds
-// run twice, and must be the same to the bit. --mutants --mutant NAME goes on with that one. Exits 1 when a seed fails, when something the faults should bring about never
-// happened in many seeds, or when a mutant escapes.
+// run twice, and must be the same to the bit. --mutants --mutant NAME goes on with that one. --coverage tells what happened in
+// how many seeds, --report writes passes and failures as Jest does. Exits 1 when a seed fails, when something the faults should
+// bring about happened too rarely in many seeds, or when a mutant escapes.
 import { fork } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,7 +14,8 @@ import { build } from 'esbuild';
 import { MUTANTS } from '../test/simulation/mutants.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const OUT = join(ROOT, '.cache/simulation');
+/** Of this run alone, for several may go on at a time. */
+const OUT = join(ROOT, '.cache/simulation', String(process.pid));
 /** As many as the smallest machine has cores that runs this. */
 const PROCESSES = 2;
 const SEEDS_AT_A_TIME = 10;
@@ -31,6 +33,8 @@ const { values } = parseArgs({
     mutant: { type: 'string' },
     mutants: { type: 'boolean', default: false },
     journal: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: false },
+    report: { type: 'string' },
   },
 });
 const number = (name, text, fallback) => {
@@ -164,15 +168,23 @@ async function seeds(program) {
     failed += 1;
     console.log(`simulate: seed ${seed} FAILED: run twice, it was not the same`);
   });
-  return failed + (count >= COVERAGE_SEEDS ? uncovered(covered) : 0);
+  const counts = [...covered].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (values.coverage)
+    for (const [what, seedsWith] of counts) console.log(`simulate: met in ${seedsWith} of ${count} seeds: ${what}`);
+  failed += count >= COVERAGE_SEEDS ? uncovered(covered) : 0;
+  return { passed: Math.max(0, count - failed), failed };
 }
 
-/** What the faults should bring about in a thousandth of the seeds, and did not. */
+/** What the faults should bring about in so many of a thousand seeds, and did not. */
 function uncovered(covered) {
-  const wanted = JSON.parse(text('test/simulation/coverage.json'));
-  const missing = wanted.filter((what) => (covered.get(what) ?? 0) < count / 1000);
-  for (const what of missing) console.log(`simulate: FAILED: "${what}" happened in ${covered.get(what) ?? 0} of ${count} seeds`);
-  return missing.length;
+  let missing = 0;
+  for (const [what, perThousand] of Object.entries(JSON.parse(text('test/simulation/coverage.json')))) {
+    const [met, least] = [covered.get(what) ?? 0, Math.floor((perThousand * count) / 1000)];
+    if (met >= least && met > 0) continue;
+    missing += 1;
+    console.log(`simulate: FAILED: "${what}" happened in ${met} of ${count} seeds, expected ${Math.max(1, least)}`);
+  }
+  return missing;
 }
 
 /** The first outcome among the seeds that breaks a rule; null when none does. */
@@ -212,7 +224,7 @@ async function mutants() {
     console.log(`simulate: mutant ${mutant.name}: ${what} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
   }
   console.log(`simulate: ${asked.length - escaped} of ${asked.length} mutants caught`);
-  return escaped;
+  return { passed: asked.length - escaped, failed: escaped };
 }
 
 mkdirSync(OUT, { recursive: true });
@@ -221,7 +233,13 @@ if (chosen === undefined) {
   console.error(`simulate: no mutant '${values.mutant}'; there is ${MUTANTS.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
-let problems = 0;
-if (!values.mutants || values.seeds !== undefined) problems += await seeds(await bundle(chosen));
-if (values.mutants) problems += await mutants();
-process.exitCode = problems === 0 ? 0 : 1;
+const results = [];
+if (!values.mutants || values.seeds !== undefined) results.push(await seeds(await bundle(chosen)));
+if (values.mutants) results.push(await mutants());
+const sum = (what) => results.reduce((total, result) => total + result[what], 0);
+if (values.report !== undefined) {
+  // Of the shape that Jest's reports have, so that they are summed up together.
+  const report = { numPassedTests: sum('passed'), numFailedTests: sum('failed'), numRuntimeErrorTestSuites: 0, testResults: [] };
+  writeFileSync(values.report, JSON.stringify(report));
+}
+process.exitCode = sum('failed') === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Sums Jest's JSON reports up for scripts/test.
+// Sums JSON reports of Jest's shape up for scripts/test.
 //   test-summary.mjs [--quiet] PROBLEMS REPORT...
 // PROBLEMS is a count of failures outside of Jest. A report that is missing counts nothing here: whoever ran Jest knows
 // that it failed. Exits 1 when anything failed or a test of the `real` report was skipped.

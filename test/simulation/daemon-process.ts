@@ -13,8 +13,8 @@ import type { World } from './world.js';
 
 const SILENT: Meter = { add: () => undefined, set: () => undefined, observe: () => undefined };
 const INTERVAL_MS = 1_000;
-/** So many that a freed one is handed out again only when all have forgotten it. */
-const PORTS = { first: 20_000, last: 21_999 };
+/** As by default: so many that a freed one is handed out again only when all have forgotten it. */
+const PORTS = { first: 20_000, last: 29_999 };
 const START_RETRY_MS = 1_000;
 const PROBE_MS = 1;
 

@@ -183,14 +183,14 @@ export function createOracles(world: World): Oracles {
 
   // ------------------------------------------------------------------------------------------------------------- decisions
 
-  const decided = (reader: Reader, name: string, { record }: DecisionReport): void => {
+  const decided = (reader: Reader, name: string, { atMs, record }: DecisionReport): void => {
     const { target, instances, scaling, state } = record;
     if (!Number.isSafeInteger(target) || target < 0) world.violate('a target is a count', `${name}: ${target}`);
     if (state !== 'RUNNING' || record.kinds.includes('hold_by_operator')) return;
     if (target > scaling.maxInstances) world.violate('a target is at most max_instances', `${name}: ${record.sentence}`);
     if (target < Math.min(scaling.minInstances, scaling.maxInstances))
       world.violate('a target is at least min_instances', `${name}: ${record.sentence}`);
-    const missing = missingReports(reader, scaling.windowMs);
+    const missing = missingReports(reader, scaling.windowMs, atMs);
     if (missing !== null && scaling.rules.length > 0) {
       world.cover('a decision without all metrics');
       if (target < Math.min(instances, scaling.maxInstances))
@@ -201,10 +201,9 @@ export function createOracles(world: World): Oracles {
     }
   };
 
-  /** A host that is part of the cluster, has a load balancer, and of which the daemon knows no recent traffic. */
-  const missingReports = ({ process, view, traffic }: Reader, windowMs: number): string | null => {
+  /** A host that is part of the cluster, has a load balancer, and of which the daemon knew no traffic that was recent when it decided. */
+  const missingReports = ({ view, traffic }: Reader, windowMs: number, nowMs: number): string | null => {
     if (view === null || traffic === null) return null;
-    const nowMs = process.clock.now();
     for (const key of view.entries.keys()) {
       if (!key.startsWith('balancers/')) continue;
       const host = key.slice('balancers/'.length);
