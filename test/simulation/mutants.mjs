@@ -65,6 +65,13 @@ export const MUTANTS = [
     replace: "  const ready = meant.filter((instance) => ['ready', 'starting'].includes(reportOf(instance)?.state ?? ''));",
   },
   {
+    name: 'say-taken-out-before-it-is',
+    seed: 201,
+    file: agent('balancing'),
+    find: '    const setAside = await apply(services);',
+    replace: '    const setAside = {};\n    void apply(services);',
+  },
+  {
     name: 'serve-what-drains',
     seed: 2,
     file: agent('services'),
@@ -77,6 +84,13 @@ export const MUTANTS = [
     file: core('retire'),
     find: '  if (facts.holdout !== null) return',
     replace: '  if (facts.holdout === undefined) return',
+  },
+  {
+    name: 'ask-one-balancer-only',
+    seed: 14,
+    file: core('retire'),
+    find: '  for (const host of [...cluster.hosts.keys()].sort()) {',
+    replace: '  for (const host of [...cluster.hosts.keys()].sort().slice(0, 1)) {',
   },
   {
     name: 'believe-an-older-acknowledgement',
@@ -105,6 +119,13 @@ export const MUTANTS = [
     file: core('plan-endpoint'),
     find: "  if (input.endpoint.state !== 'PAUSED') {",
     replace: "  if (input.endpoint.state !== 'REMOVED' || input.seats >= 0) {",
+  },
+  {
+    name: 'two-successors-for-one-seat',
+    seed: 7,
+    file: core('plan-endpoint'),
+    find: '    if (!handedOver && !start(',
+    replace: '    if (!start(',
   },
   {
     name: 'successor-above-max',

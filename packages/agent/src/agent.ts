@@ -124,7 +124,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     signal,
   });
-
   const surges = createSurgeDetector();
   const see = createSight(store, fence, (problem) => {
     if (problem === null) log('info', 'the cluster state is followed again');
@@ -253,10 +252,9 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
   let listedAtMs = Number.NEGATIVE_INFINITY;
   return {
     async containers() {
-      const atMs = clock.monotonic();
-      if (atMs - listedAtMs < LIST_EVERY_MS) return listed;
+      if (clock.monotonic() - listedAtMs < LIST_EVERY_MS) return listed;
       // Marked before asking: what changes while Docker answers expires this very answer.
-      listedAtMs = atMs;
+      listedAtMs = clock.monotonic();
       try {
         listed = await engine.list();
       } catch (error) {
