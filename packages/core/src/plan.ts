@@ -89,6 +89,7 @@ interface Scene {
   readonly sightings: ReadonlyMap<string, readonly Sighting[]>;
   readonly coverage: (windowMs: number) => Coverage;
   readonly expectedSources: number;
+  /** A live host with a load balancer whose traffic is not known: its connections may be open without our knowing. */
   readonly unheard: string | null;
   readonly brake: Brake | null;
   readonly retirements: RetirementBudget;
@@ -97,12 +98,15 @@ interface Scene {
 
 export function plan(input: PlanInput): Plan {
   const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
+  // What a lost host saw counts, but its voice does not: it must not stand in for a live host that is silent.
+  const sources = sourcesOf(input.cluster);
+  const voices = sources.flatMap((host) => input.traffic.get(host) ?? []);
   const scene: Scene = {
     ledger: openLedger(input.cluster),
     sightings: sightingsOf(reports),
-    coverage: onceEach((windowMs) => coverageOf(reports, input.nowMs, windowMs)),
-    expectedSources: expectedSources(input.cluster),
-    unheard: unheardHost(input.cluster, input.traffic),
+    coverage: onceEach((windowMs) => coverageOf(voices, input.nowMs, windowMs)),
+    expectedSources: sources.length,
+    unheard: sources.find((host) => !input.traffic.has(host)) ?? null,
     brake: brakeOf(input.cluster, input.nowMs),
     retirements: openRetirements(input.cluster, input.nowMs),
     rebalancing: openRebalancing(input.cluster),
@@ -247,17 +251,7 @@ function settledOf(own: readonly InstanceView[], sinceMs: number): number {
   ).length;
 }
 
-/** Live hosts that run a load balancer, and so have to be heard before "no traffic" means anything. */
-function expectedSources(cluster: Cluster): number {
-  let count = 0;
-  for (const host of cluster.hosts.keys()) if (cluster.balancers.has(host)) count += 1;
-  return count;
-}
-
-/** A live host with a load balancer whose traffic is not known: its connections may be open without our knowing. */
-function unheardHost(cluster: Cluster, traffic: ReadonlyMap<string, TrafficReport>): string | null {
-  for (const host of [...cluster.hosts.keys()].sort()) {
-    if (cluster.balancers.has(host) && !traffic.has(host)) return host;
-  }
-  return null;
+/** Live hosts that run a load balancer, and so have to be heard before "no traffic" means anything; ascending. */
+function sourcesOf(cluster: Cluster): readonly string[] {
+  return [...cluster.hosts.keys()].filter((host) => cluster.balancers.has(host)).sort();
 }
