@@ -52,6 +52,19 @@ describe('starting', () => {
     for (const made of world.run(4)) expect(world.steps([made], 'start').length).toBeLessThanOrEqual(3);
   });
 
+  test('a lost host that still reports does not stand in for a live one that is silent', () => {
+    const world = createWorld({ endpoints: { web: anEndpointConfig() }, hosts: ['vm1', 'vm2', 'vm3'].map((id) => aHost(id)) });
+    world.load('web', 33);
+    world.run(5);
+    expect(running(world)).toBe(5);
+    world.load('web', 0);
+    world.loseHost('vm3');
+    world.hear(['vm1', 'vm3']);
+    expect(world.steps(world.run(60), 'retire')).toEqual([]);
+    world.hear(['vm1', 'vm2']);
+    expect(world.steps(world.run(60), 'retire')).not.toEqual([]);
+  });
+
   test('a paused endpoint is left alone', () => {
     const world = started();
     world.set('web', { state: 'PAUSED' });

@@ -48,6 +48,8 @@ export interface World {
   returnHost(host: HostRecord): void;
   /** From now on new instances of the endpoint never come up. */
   breakStarts(endpoint: string, broken: boolean): void;
+  /** Only these hosts' traffic is heard from now on, whether they are live or lost. */
+  hear(hosts: readonly string[]): void;
   /** The balancers' traffic is no longer heard. */
   mute(muted: boolean): void;
   /** A leader has just taken over, and keeps still for so long. */
@@ -75,6 +77,7 @@ export function createWorld(options: WorldOptions): World {
   let revision = 0;
   let ids = 0;
   let muted = false;
+  let heard: readonly string[] | null = null;
   let quietUntilMs = 0;
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
@@ -144,7 +147,8 @@ export function createWorld(options: WorldOptions): World {
       endpoints[name] = { buckets: seen.get(name) ?? [], times: [], active: 0, backends };
     }
     const report = { atMs: nowMs, completeSinceMs: START_MS - 3_600_000, endpoints, badLines: 0, lagBytes: 0 };
-    return new Map([...cluster().hosts.keys()].map((id) => [id, id === host ? report : { ...report, endpoints: {} }]));
+    const speaking = heard ?? [...cluster().hosts.keys()];
+    return new Map(speaking.map((id) => [id, id === host ? report : { ...report, endpoints: {} }]));
   };
 
   const round = (): Plan => {
@@ -209,6 +213,9 @@ export function createWorld(options: WorldOptions): World {
     },
     wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
+    hear: (hosts) => {
+      heard = hosts;
+    },
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),
     mute: (yes) => {
