@@ -213,9 +213,7 @@ export function createWorld(options: WorldOptions): World {
     },
     wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
-    hear: (hosts) => {
-      heard = hosts;
-    },
+    hear: (hosts) => void (heard = hosts),
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),
     mute: (yes) => {
