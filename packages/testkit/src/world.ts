@@ -77,7 +77,7 @@ export function createWorld(options: WorldOptions): World {
   let revision = 0;
   let ids = 0;
   let muted = false;
-  let heard: readonly string[] | null = null;
+  const heard: { only: readonly string[] | null } = { only: null };
   let quietUntilMs = 0;
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
@@ -147,7 +147,7 @@ export function createWorld(options: WorldOptions): World {
       endpoints[name] = { buckets: seen.get(name) ?? [], times: [], active: 0, backends };
     }
     const report = { atMs: nowMs, completeSinceMs: START_MS - 3_600_000, endpoints, badLines: 0, lagBytes: 0 };
-    const speaking = heard ?? [...cluster().hosts.keys()];
+    const speaking = heard.only ?? [...cluster().hosts.keys()];
     return new Map(speaking.map((id) => [id, id === host ? report : { ...report, endpoints: {} }]));
   };
 
@@ -213,7 +213,7 @@ export function createWorld(options: WorldOptions): World {
     },
     wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
-    hear: (hosts) => void (heard = hosts),
+    hear: (only) => void Object.assign(heard, { only }),
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),
     breakStarts: (endpoint, yes) => void (yes ? broken.add(endpoint) : broken.delete(endpoint)),
     mute: (yes) => {
