@@ -66,6 +66,8 @@ async function figuresOf({ say, kind, store, peer, look, requests }) {
     clock,
     meter: NO_METER,
     log: say,
+    // At rest there are none; the daemon writes them into a log of the state.
+    alarms: { settle: () => {}, forget: () => {}, open: () => [] },
     resolve: createResolver(),
     random: () => 0.5,
     newId: newIds(),
@@ -142,7 +144,7 @@ async function fill(store, nowMs) {
     await store.commit({ expect: [], write });
   }
   const { revision } = await store.commit({ expect: [], write: [{ key: KEYS.leader, value: { host: 'h000', epoch: EPOCH } }] });
-  return { epoch: EPOCH, revision };
+  return { epoch: EPOCH, host: 'h000', revision, quietUntilMs: 0, holds: () => true };
 }
 
 async function publish(store, nowMs, surging) {
