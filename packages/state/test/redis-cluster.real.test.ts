@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { StateStore } from '@reactor/core';
-import { LIMITS, openRedis } from '@reactor/state';
+import { openRedis } from '@reactor/state';
 import { storeConformance, until } from '@reactor/testkit';
+import { harnessOn } from './redis-harness.js';
 import { freePort, RedisServer } from './redis-server.js';
 
 /** Two nodes: the first holds every slot, so that a key in the wrong one would be refused, and the second none. */
@@ -28,33 +27,7 @@ afterAll(async () => {
   await other.stop();
 });
 
-let clusters = 0;
-storeConformance('a node of a Redis cluster', async () => {
-  clusters += 1;
-  const prefix = `conformance-${clusters}`;
-  const opened: StateStore[] = [];
-  const open = async (known?: { readonly clusterId: string; readonly revision: number }) => {
-    const store = await openRedis({ url: holder.url, prefix, ...(known === undefined ? {} : { known }) });
-    opened.push(store);
-    return store;
-  };
-  return {
-    store: await open(),
-    changesKept: LIMITS.changesKept,
-    advance: (ms) => delay(ms),
-    reopen: async () => {
-      await opened.at(-1)?.close();
-      return open();
-    },
-    openKnowing: open,
-    replaceContents: async () => {
-      await holder.command('HSET', `{reactor:${prefix}}:moment`, 'id', 'another-cluster');
-    },
-    close: async () => {
-      for (const store of opened) await store.close();
-    },
-  };
-});
+storeConformance('a node of a Redis cluster', () => harnessOn(holder));
 
 test('a node that does not hold the state says which one does', async () => {
   await expect(openRedis({ url: other.url })).rejects.toMatchObject({

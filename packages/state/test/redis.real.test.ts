@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { StateStore } from '@reactor/core';
-import { LIMITS, openRedis } from '@reactor/state';
+import { openRedis } from '@reactor/state';
 import { storeConformance } from '@reactor/testkit';
 import { ACL_RULE } from '../src/redis-replies.js';
+import { harnessOn } from './redis-harness.js';
 import { RedisServer } from './redis-server.js';
 
 let server: RedisServer;
-let clusters = 0;
 
 beforeAll(async () => {
   server = await RedisServer.start();
@@ -14,33 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-storeConformance('Redis, with no more rights than it needs,', async () => {
-  clusters += 1;
-  const prefix = `conformance-${clusters}`;
-  const url = server.url.replace('redis://', 'redis://reactor:secret@');
-  const opened: StateStore[] = [];
-  const open = async (known?: { readonly clusterId: string; readonly revision: number }) => {
-    const store = await openRedis({ url, prefix, ...(known === undefined ? {} : { known }) });
-    opened.push(store);
-    return store;
-  };
-  return {
-    store: await open(),
-    changesKept: LIMITS.changesKept,
-    advance: (ms) => delay(ms),
-    reopen: async () => {
-      await opened.at(-1)?.close();
-      return open();
-    },
-    openKnowing: open,
-    replaceContents: async () => {
-      await server.command('HSET', `{reactor:${prefix}}:moment`, 'id', 'another-cluster');
-    },
-    close: async () => {
-      for (const store of opened) await store.close();
-    },
-  };
-});
+storeConformance('Redis, with no more rights than it needs,', () => harnessOn(server, 'reactor:secret@'));
 
 describe('two daemons on one Redis', () => {
   test('see each other’s commits and lose no update', async () => {
