@@ -89,6 +89,7 @@ async function placeDecoys(world: World): Promise<void> {
       hash: FOREIGN,
       container: { image: 'good:1' } as ContainerSpec['container'],
       environment: [],
+      linked: { environment: [], hostNames: [] },
       publish: { containerPort: 80, hostAddress: machine.address, hostPort: 20_000 + world.chance.whole(0, 1_999) },
     });
   }

@@ -25,6 +25,7 @@ import { createBalancing } from './balancing.js';
 import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
+import { linkedAddresses } from './links.js';
 import { createPortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
 import { createReachability } from './reachability.js';
@@ -99,6 +100,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark });
   const instances = createInstances({
     ...options,
+    // Asked when the container is made, for pulling its image may have taken minutes.
+    linked: async (record) => linkedAddresses(record, (await see()).cluster, options.resolve),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
     wake: () => wakeInstances(),

@@ -15,7 +15,7 @@ import {
 } from '@reactor/core';
 import { type Health, UNREADY, watchHealth } from './health.js';
 import { rememberedHealth, reportOf } from './instance-report.js';
-import { launch } from './launch.js';
+import { type LaunchOptions, launch } from './launch.js';
 import type { PortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
 import { createTurnstile } from './turnstile.js';
@@ -35,6 +35,7 @@ export interface InstancesOptions {
   readonly host: string;
   readonly address: string;
   readonly apiUrl: string;
+  readonly linked: LaunchOptions['linked'];
   readonly ports: PortPool;
   /** How many containers may be created and started at the same time. */
   readonly startLimit: number;
@@ -127,6 +128,7 @@ export function createInstances(options: InstancesOptions): Instances {
         portsInUse,
         address: options.address,
         apiUrl: options.apiUrl,
+        linked: options.linked,
         signal: stop.signal,
         progress: (line) => tell(record.endpoint, 'info', 'IMAGE_PULL', `${record.container.image}: ${line}`),
         starting: async () => {

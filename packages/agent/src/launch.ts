@@ -1,4 +1,4 @@
-import { type Container, type ContainerEngine, type InstanceRecord, ReactorError } from '@reactor/core';
+import { type Container, type ContainerEngine, type InstanceRecord, type LinkedAddresses, ReactorError } from '@reactor/core';
 import type { PortPool } from './port-pool.js';
 
 /** Brings one instance's container up: image, port, create, start. */
@@ -11,6 +11,8 @@ export interface LaunchOptions {
   readonly address: string;
   /** What a container reaches the API at. */
   readonly apiUrl: string;
+  /** What the container is told of other endpoints. Throws when one of them is not there. */
+  readonly linked: (record: InstanceRecord) => Promise<LinkedAddresses>;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
   /** The image is here; what follows is short. */
@@ -41,6 +43,7 @@ export async function launch(record: InstanceRecord, options: LaunchOptions): Pr
             ['REACTOR_INSTANCE', record.id],
             ['_REACTOR_SCHEDULER_SLOTS', String(record.slots)],
           ],
+          linked: await options.linked(record),
           publish: publication(record, options),
         });
       } catch (error) {

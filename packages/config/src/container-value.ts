@@ -1,5 +1,7 @@
-import { fault, type Parsed, parsed } from '@reactor/core';
+import { fault, type Link, type Parsed, parsed } from '@reactor/core';
+import { parseHost } from './address.js';
 import { quote } from './mistake.js';
+import { parseEndpointName } from './name.js';
 
 /** What `[cloud:docker]` says about the container: image, command, user, environment, volumes, network. */
 
@@ -77,6 +79,16 @@ export function parseVariable(text: string): Parsed<readonly [name: string, valu
   // Reactor sets these itself; a container that could set them could pass for another.
   if (/^_?REACTOR_/.test(name)) return fault(1, `${quote(name)} is reserved`);
   return parsed([name, text.slice(at + 1).trim()]);
+}
+
+/** `ENDPOINT`, or `ENDPOINT:NAME` for another name in the container, which is a host name there and a prefix of variables. */
+export function parseLink(text: string): Parsed<Link> {
+  const at = text.indexOf(':');
+  const endpoint = parseEndpointName(at < 0 ? text : text.slice(0, at));
+  if (!endpoint.ok) return endpoint;
+  const alias = parseHost(at < 0 ? endpoint.value : text.slice(at + 1));
+  if (!alias.ok) return fault(at + 1 + alias.fault.column, `${alias.fault.message}; write ENDPOINT:NAME`);
+  return parsed({ endpoint: endpoint.value, alias: alias.value });
 }
 
 export function parseVolume(text: string): Parsed<string> {

@@ -3,6 +3,7 @@ import { parseCheckPath, parseHostname, parseIp, parseRedirect, parseStaticInsta
 import {
   parseCommand,
   parseImage,
+  parseLink,
   parseNetwork,
   parseUser,
   parseVariable,
@@ -15,6 +16,7 @@ import {
   choice,
   cores,
   duration,
+  escapedList,
   lines,
   list,
   optional,
@@ -134,8 +136,14 @@ export const ENDPOINT_KEYS = {
     '',
     "Command to run; unset runs the image's own",
   ),
+  entrypoint: docker(
+    'entrypoint',
+    lines('words, quoted as in a shell', parseCommand),
+    '',
+    "Program that gets the command as arguments; unset runs the image's own",
+  ),
   user: docker('user', optional(text('user or user:group', parseUser)), '', 'User in the container'),
-  environment: docker('environment', list('KEY=value', parseVariable), '', 'Variables in the container', { secret: true }),
+  environment: docker('environment', escapedList('KEY=value', parseVariable), '', 'Variables in the container', { secret: true }),
   memLimit: docker('mem_limit', size(6 * MIB, 'Docker minimum'), '0', 'Memory the container may use; 0 is no limit'),
   memReservation: docker(
     'mem_reservation',
@@ -156,6 +164,12 @@ export const ENDPOINT_KEYS = {
   ),
   hostPort: docker('host_port', optional(port()), '', "Fixed port on the host; unset takes one of the host's port_range"),
   pidsLimit: docker('pids_limit', whole(0, PIDS_MAX), '4096', 'Processes and threads in the container; 0 is no limit'),
+  links: docker(
+    'links',
+    list('ENDPOINT[:NAME]', parseLink),
+    '',
+    'Endpoints whose addresses the containers are told, as NAME_HOST, NAME_PORT and NAME_URL',
+  ),
   slots: docker('slots', whole(1, SLOTS_MAX), '10', 'Share of a host that an instance takes'),
   strategy: docker(
     'strategy',

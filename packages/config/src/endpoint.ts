@@ -79,6 +79,7 @@ function readContainer(values: Values): ContainerConfig {
   return {
     image: values.read(KEY.image) ?? '',
     command: values.read(KEY.command),
+    entrypoint: values.read(KEY.entrypoint),
     user: values.read(KEY.user),
     environment: values.read(KEY.environment),
     memLimitBytes: values.read(KEY.memLimit),
@@ -91,6 +92,7 @@ function readContainer(values: Values): ContainerConfig {
     network: values.read(KEY.network),
     hostPort: values.read(KEY.hostPort),
     pidsLimit: values.read(KEY.pidsLimit),
+    links: values.read(KEY.links),
   };
 }
 

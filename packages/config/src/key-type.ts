@@ -150,14 +150,25 @@ export function optional<T>(type: KeyType<T>): KeyType<T | null> {
 
 /** A comma list; blanks around items do not count. Empty text has no items. */
 export function list<T>(name: string, parse: (item: string) => Parsed<T>): KeyType<readonly T[]> {
-  return keyType(`comma list of ${name}`, (value) => parseList(value, parse), { lines: true });
+  return keyType(`comma list of ${name}`, (value) => parseList(value.split(','), parse), { lines: true });
 }
 
-function parseList<T>(value: string, parse: (item: string) => Parsed<T>): Parsed<readonly T[]> {
-  if (value === '') return parsed([]);
+/** The same for items that may hold commas, which are then written `\,`. */
+export function escapedList<T>(name: string, parse: (item: string) => Parsed<T>): KeyType<readonly T[]> {
+  const unescaped = (item: string): Parsed<T> => parse(item.replaceAll('\\,', ','));
+  return keyType(`comma list of ${name}`, (value) => parseList(value.split(/(?<!\\),/), unescaped), { lines: true });
+}
+
+/** How an item of an `escapedList` is written. */
+export function escapeItem(item: string): string {
+  return item.replaceAll(',', '\\,');
+}
+
+function parseList<T>(raws: readonly string[], parse: (item: string) => Parsed<T>): Parsed<readonly T[]> {
+  if (raws.length === 1 && raws[0] === '') return parsed([]);
   const items: T[] = [];
   let start = 0;
-  for (const raw of value.split(',')) {
+  for (const raw of raws) {
     const number = items.length + 1;
     if (number > ITEMS_MAX) return fault(start + 1, `more than ${ITEMS_MAX} items`);
     const item = raw.trim();

@@ -42,6 +42,7 @@ describe('an endpoint', () => {
       container: {
         image: 'eb2b727f547d',
         command: ['/usr/local/bin/runapp'],
+        entrypoint: null,
         user: null,
         environment: [],
         memLimitBytes: 0,
@@ -54,6 +55,7 @@ describe('an endpoint', () => {
         network: null,
         hostPort: null,
         pidsLimit: 4096,
+        links: [],
       },
       placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
       nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
@@ -88,6 +90,31 @@ describe('an endpoint', () => {
       { key: 'region', soft: false },
       { key: 'node', op: '!=', soft: true },
     ]);
+  });
+
+  test('reads links, and a comma in a variable that is escaped', () => {
+    const { container } = resolve(
+      '[cloud:docker]\nimage=a\nentrypoint=/bin/sh -c\nlinks=db, shop-api:api\nenvironment=OPTS=-a\\,-b\\c, B=2\n[endpoint]\ncloud=docker\nport=1',
+    ).config;
+    expect(container?.entrypoint).toEqual(['/bin/sh', '-c']);
+    expect(container?.links).toEqual([
+      { endpoint: 'db', alias: 'db' },
+      { endpoint: 'shop-api', alias: 'api' },
+    ]);
+    expect(container?.environment).toEqual([
+      ['OPTS', '-a,-b\\c'],
+      ['B', '2'],
+    ]);
+    for (const wrong of ['../db', 'db:a b', 'db:', ':db'])
+      expect(() => resolve(`[cloud:docker]\nlinks=${wrong}`)).toThrow('cloud:docker.links (line 2, column');
+  });
+
+  test('a key that came later asks for no new containers until it is set', () => {
+    const of = (more: string) =>
+      fingerprint(resolve(`[endpoint]\ncloud=docker\nport=1\n[cloud:docker]\nimage=a\n${more}`).config);
+    // What a daemon before links and entrypoint made of the same text.
+    expect(of('')).toBe('d28b77804845b8f6');
+    expect(new Set([of(''), of('links=db'), of('entrypoint=/x')]).size).toBe(3);
   });
 
   test('tells the first mistake in the file, not the first looked at', () => {

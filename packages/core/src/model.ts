@@ -42,6 +42,8 @@ export interface ContainerConfig {
   readonly image: string;
   /** Null runs the image's own command. */
   readonly command: readonly string[] | null;
+  /** Null runs the image's own; with one, the image's own command is not added to it. */
+  readonly entrypoint: readonly string[] | null;
   readonly user: string | null;
   readonly environment: readonly (readonly [name: string, value: string])[];
   readonly memLimitBytes: number;
@@ -57,6 +59,14 @@ export interface ContainerConfig {
   /** A fixed port on the host instead of one from the agent's pool; null is the pool. */
   readonly hostPort: number | null;
   readonly pidsLimit: number;
+  /** Endpoints whose addresses its containers are told when they start. */
+  readonly links: readonly Link[];
+}
+
+/** An endpoint, and the name by which a container knows it. */
+export interface Link {
+  readonly endpoint: string;
+  readonly alias: string;
 }
 
 export type Strategy = 'spread' | 'binpack' | 'random';

@@ -112,8 +112,16 @@ export interface ContainerSpec {
   readonly container: ContainerConfig;
   /** Added after the operator's environment, which cannot override it. */
   readonly environment: readonly (readonly [name: string, value: string])[];
+  /** What its links bring; the operator's own variables go before these. */
+  readonly linked: LinkedAddresses;
   /** Null publishes nothing. */
   readonly publish: { readonly containerPort: number; readonly hostAddress: string; readonly hostPort: number } | null;
+}
+
+export interface LinkedAddresses {
+  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** Names that mean, in the container, the host it runs on: every host's load balancer serves every endpoint. */
+  readonly hostNames: readonly string[];
 }
 
 export interface Container {

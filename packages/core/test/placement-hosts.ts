@@ -33,6 +33,7 @@ export function aHost(id: string, change: Partial<HostRecord> = {}, rest: Partia
 const CONTAINER: ContainerConfig = {
   image: 'web',
   command: null,
+  entrypoint: null,
   user: null,
   environment: [],
   memLimitBytes: 0,
@@ -45,6 +46,7 @@ const CONTAINER: ContainerConfig = {
   network: null,
   hostPort: null,
   pidsLimit: 4096,
+  links: [],
 };
 
 export function aRequest(

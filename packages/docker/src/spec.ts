@@ -48,6 +48,7 @@ export function createBody(spec: ContainerSpec, cluster: string, socket: string)
   const onBridge = portKey !== null && publish !== null && container.network !== 'host';
   return {
     Image: container.image,
+    ...((container.entrypoint ?? null) === null ? {} : { Entrypoint: container.entrypoint }),
     ...(container.command === null ? {} : { Cmd: container.command }),
     ...(container.user === null ? {} : { User: container.user }),
     ...(container.hostname === null ? {} : { Hostname: container.hostname }),
@@ -70,6 +71,7 @@ export function createBody(spec: ContainerSpec, cluster: string, socket: string)
       MemoryReservation: container.memReservationBytes,
       NanoCpus: Math.round(container.cpus * 1e9),
       Dns: container.dns,
+      ...(spec.linked.hostNames.length > 0 ? { ExtraHosts: spec.linked.hostNames.map((name) => `${name}:host-gateway`) } : {}),
       Binds: container.volumes,
       VolumesFrom: container.volumesFrom,
       NetworkMode: container.network ?? 'default',
@@ -82,7 +84,7 @@ export function createBody(spec: ContainerSpec, cluster: string, socket: string)
 
 /** Docker hands doubled names on as they are and programs then take the first, so the last one is kept here. */
 function environment(spec: ContainerSpec): readonly string[] {
-  const byName = new Map([...spec.container.environment, ...spec.environment]);
+  const byName = new Map([...spec.linked.environment, ...spec.container.environment, ...spec.environment]);
   return [...byName].map(([name, value]) => `${name}=${value}`);
 }
 

@@ -48,6 +48,18 @@ describe('the body of a container to create', () => {
     expect(set).toMatchObject({ Cmd: ['/bin/x', 'a b'], User: 'web', Hostname: 'box' });
   });
 
+  test('an entrypoint of its own takes the place of the one in the image', () => {
+    expect(body({ container: { entrypoint: ['/bin/sh', '-c'] } })['Entrypoint']).toEqual(['/bin/sh', '-c']);
+  });
+
+  test('names of linked endpoints mean the host it runs on; what the operator sets goes before what a link brings', () => {
+    const linked = { hostNames: ['db', 'api'], environment: [['DB_HOST', 'db'] as const, ['DB_PORT', '5432'] as const] };
+    const { Env, HostConfig } = body({ linked, container: { environment: [['DB_HOST', 'mine']] } });
+    expect(HostConfig['ExtraHosts']).toEqual(['db:host-gateway', 'api:host-gateway']);
+    expect(Env).toEqual(['DB_HOST=mine', 'DB_PORT=5432']);
+    expect(body().HostConfig['ExtraHosts']).toBeUndefined();
+  });
+
   test('an operator cannot override the environment Reactor adds', () => {
     const env = body({
       container: {

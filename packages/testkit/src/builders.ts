@@ -6,6 +6,7 @@ export function aContainerConfig(change: Partial<ContainerConfig> = {}): Contain
   return {
     image: 'pyex:latest',
     command: null,
+    entrypoint: null,
     user: null,
     environment: [],
     memLimitBytes: 0,
@@ -18,6 +19,7 @@ export function aContainerConfig(change: Partial<ContainerConfig> = {}): Contain
     network: null,
     hostPort: null,
     pidsLimit: 4096,
+    links: [],
     ...change,
   };
 }

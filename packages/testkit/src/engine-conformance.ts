@@ -32,11 +32,13 @@ export function containerSpec(
     slots: 10,
     hash: 'h1',
     environment: [],
+    linked: { environment: [], hostNames: [] },
     publish: { containerPort: 5000, hostAddress, hostPort },
     ...changes,
     container: {
       image: 'pyex:latest',
       command: null,
+      entrypoint: null,
       user: null,
       environment: [],
       memLimitBytes: 0,
@@ -49,6 +51,7 @@ export function containerSpec(
       network: null,
       hostPort: null,
       pidsLimit: 256,
+      links: [],
       ...changes.container,
     },
   };

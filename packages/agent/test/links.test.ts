@@ -1,0 +1,79 @@
+import {
+  type Cluster,
+  type ContainerConfig,
+  type EndpointConfig,
+  type EndpointState,
+  type InstanceRecord,
+  KEYS,
+  type Link,
+  readCluster,
+} from '@reactor/core';
+import { aContainerConfig, anEndpointConfig } from '@reactor/testkit';
+import { linkedAddresses } from '../src/links.js';
+
+const URL_OF_ALL: EndpointConfig['url'] = { scheme: 'http', host: null, port: 80, path: '/' };
+
+function cluster(states: Readonly<Record<string, EndpointState>>): Cluster {
+  const entries = Object.entries(states).map(([name, state]) => {
+    const value = { name, uid: name, document: {}, state, changedAtMs: 0 };
+    return [KEYS.endpoint(name), { value, revision: 1 }] as const;
+  });
+  return readCluster({ clusterId: 'test', revision: 1, entries: new Map(entries) });
+}
+
+const startOf = (container: Partial<ContainerConfig>) => ({ container: aContainerConfig(container) }) as InstanceRecord;
+
+const linked = (links: readonly Link[], url: EndpointConfig['url'] = URL_OF_ALL, state: EndpointState = 'RUNNING') =>
+  linkedAddresses(startOf({ links }), cluster({ db: state }), () => anEndpointConfig({ url }));
+
+describe('what a container is told of the endpoint it links to', () => {
+  test.each<[what: string, alias: string, url: NonNullable<EndpointConfig['url']>, names: string[], variables: string]>([
+    [
+      'its name, which the load balancer of the host answers for',
+      'db',
+      { scheme: 'http', host: 'db', port: 5000, path: '/' },
+      ['db'],
+      'DB_HOST=db DB_PORT=5000 DB_URL=http://db:5000',
+    ],
+    [
+      'the alias, when the url answers for every name',
+      'store',
+      { ...URL_OF_ALL },
+      ['store'],
+      'STORE_HOST=store STORE_PORT=80 STORE_URL=http://store:80',
+    ],
+    [
+      "the url's own host and path, beside the alias",
+      'order-db',
+      { scheme: 'https', host: 'db.example', port: 443, path: '/v1/' },
+      ['order-db', 'db.example'],
+      'ORDER_DB_HOST=db.example ORDER_DB_PORT=443 ORDER_DB_URL=https://db.example:443/v1/',
+    ],
+    [
+      'an address as it is',
+      '2nd',
+      { scheme: 'http', host: '10.0.0.1', port: 80, path: '/' },
+      ['2nd'],
+      '_2ND_HOST=10.0.0.1 _2ND_PORT=80 _2ND_URL=http://10.0.0.1:80',
+    ],
+  ])('%s', (_what, alias, url, names, variables) => {
+    const { hostNames, environment } = linked([{ endpoint: 'db', alias }], url);
+    expect(hostNames).toEqual(names);
+    expect(environment.map(([name, value]) => `${name}=${value}`).join(' ')).toBe(variables);
+  });
+
+  test('nothing, without links, as in a record of an older daemon', () => {
+    expect(linked([])).toEqual({ hostNames: [], environment: [] });
+    const { links: _none, ...older } = aContainerConfig();
+    const record = { container: older } as InstanceRecord;
+    expect(linkedAddresses(record, cluster({}), () => null)).toEqual({ hostNames: [], environment: [] });
+  });
+});
+
+test.each([
+  ['is not there', [{ endpoint: 'dbx', alias: 'db' }], URL_OF_ALL, 'RUNNING', "links: 'dbx': there is no such endpoint"],
+  ['was removed', [{ endpoint: 'db', alias: 'db' }], URL_OF_ALL, 'REMOVED', "links: 'db': there is no such endpoint"],
+  ['has no url', [{ endpoint: 'db', alias: 'db' }], null, 'RUNNING', "links: 'db': it has no url"],
+] as const)('a link to an endpoint that %s is an error that names it', (_what, links, url, state, message) => {
+  expect(() => linked(links, url, state)).toThrow(expect.objectContaining({ code: 'config_invalid', message }));
+});
