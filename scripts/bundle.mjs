@@ -16,8 +16,11 @@ import { build } from 'esbuild';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const EXECUTABLE = 0o755;
 
-/** Found in node_modules when the daemon runs: lmdb has a compiled part, and dockerode's libraries look for files beside them. */
-const LIBRARIES = ['lmdb', 'dockerode'];
+/** Found in node_modules when the daemon runs, for it has a compiled part. */
+const COMPILED = ['lmdb'];
+
+/** What dockerode has for Docker over SSH, BuildKit sessions and building images. Reactor does none of it, and it takes 15 MB. */
+const UNUSED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
 
 /** Bundled CommonJS libraries ask for Node's own modules by `require`, which an ES module does not have. */
 const REQUIRE =
@@ -26,7 +29,7 @@ const REQUIRE =
 // Each main.js begins with `#!/usr/bin/env node`, which esbuild keeps at the head of the entry.
 const PROGRAMS = [
   { entry: 'packages/cli/dist/main.js', name: 'reactor', external: [], banner: '', beside: null },
-  { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: LIBRARIES, banner: REQUIRE, beside: 'packages/state/lua' },
+  { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: COMPILED, banner: REQUIRE, beside: 'packages/state/lua' },
 ];
 
 /**
@@ -41,6 +44,15 @@ const importsArePure = {
       const found = await build.resolve(path, { ...from, pluginData: importsArePure });
       return from.kind === 'entry-point' ? found : { ...found, sideEffects: false };
     });
+  },
+};
+
+/** They become empty objects: required when dockerode is loaded, touched only when such a call is made. */
+const unusedIsEmpty = {
+  name: 'unused-is-empty',
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(${UNUSED.join('|')})$`) }, ({ path }) => ({ path, namespace: 'unused' }));
+    build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 
@@ -74,7 +86,7 @@ async function bundle({ entry, name, external, banner, beside }) {
     legalComments: 'none',
     logLevel: 'warning',
     banner: { js: banner },
-    plugins: [importsArePure],
+    plugins: [unusedIsEmpty, importsArePure],
   });
   if (beside !== null) cpSync(join(ROOT, beside), join(directory, basename(beside)), { recursive: true });
   const executable = join(directory, `${name}.mjs`);

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { LogLines } from './log-line.js';
 
@@ -59,28 +60,37 @@ export class LogFile {
 
   /** Counts the whole lines that are new. */
   async drain(lines: LogLines, nowMs: number): Promise<DrainOutcome> {
-    this.sizeBytes = (await this.#handle.stat()).size;
+    // Not through the thread pool: asked several times a second, the way there and back costs twenty times the answer.
+    this.sizeBytes = fstatSync(this.#handle.fd).size;
     if (this.sizeBytes === this.#position) return 'quiet';
-    const truncated = this.sizeBytes < this.#position || !(await this.#isSameFile());
-    if (truncated) this.#restart();
-    await this.#readOn(lines, Math.floor(nowMs / 1000));
-    return truncated ? 'truncated' : 'grew';
+    const nowSecond = Math.floor(nowMs / 1000);
+    if (this.sizeBytes > this.#position && (await this.#readOn(lines, nowSecond))) return 'grew';
+    this.#restart();
+    await this.#readOn(lines, nowSecond);
+    return 'truncated';
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  /** The file's next chunk is fetched while the lines of the last one are counted. */
-  async #readOn(lines: LogLines, nowSecond: number): Promise<void> {
+  /**
+   * The file's next chunk is fetched while the lines of the last one are counted. False, and nothing is counted, when the
+   * bytes before the position are not those that were read: they are fetched again with the first chunk.
+   */
+  async #readOn(lines: LogLines, nowSecond: number): Promise<boolean> {
     const limit = this.#position + CALL_LIMIT_BYTES;
     const chunkBytes = Math.min(CHUNK_BYTES, this.lagBytes);
     const newBuffer = (): Buffer => Buffer.allocUnsafe(LINE_LIMIT_BYTES + chunkBytes);
     // What the chunk before left over goes in front of it.
-    const fetch = (into: Buffer) => this.#handle.read(into, LINE_LIMIT_BYTES, chunkBytes, this.#position);
+    const fetch = (into: Buffer, known = 0) =>
+      this.#handle.read(into, LINE_LIMIT_BYTES - known, known + chunkBytes, this.#position - known);
     let buffer = newBuffer();
     let spare: Buffer | null = null;
-    let { bytesRead } = await fetch(buffer);
+    const known = this.#fingerprint.length;
+    const first = await fetch(buffer, known);
+    let bytesRead = first.bytesRead - known;
+    if (bytesRead < 0 || !buffer.subarray(LINE_LIMIT_BYTES - known, LINE_LIMIT_BYTES).equals(this.#fingerprint)) return false;
     while (bytesRead > 0) {
       const full = buffer;
       const end = LINE_LIMIT_BYTES + bytesRead;
@@ -93,9 +103,10 @@ export class LogFile {
       this.#half.copy(full, start);
       this.#fingerprint = Buffer.from(full.subarray(Math.max(start, end - FINGERPRINT_BYTES), end));
       this.#take(full, start, end, lines, nowSecond);
-      if (next === null) return;
+      if (next === null) return true;
       ({ bytesRead } = await next);
     }
+    return true;
   }
 
   /** Counts the whole lines of `buffer[from, end)` and keeps what is behind them. */
@@ -128,13 +139,5 @@ export class LogFile {
     this.#half = Buffer.alloc(0);
     this.#fingerprint = Buffer.alloc(0);
     this.#skipping = false;
-  }
-
-  async #isSameFile(): Promise<boolean> {
-    const { length } = this.#fingerprint;
-    if (length === 0) return true;
-    const buffer = Buffer.alloc(length);
-    const { bytesRead } = await this.#handle.read(buffer, 0, length, this.#position - length);
-    return bytesRead === length && buffer.equals(this.#fingerprint);
   }
 }

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, statSync } from 'node:fs';
 import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
 import { LogFile } from './log-file.js';
 import type { LogLines } from './log-line.js';
@@ -116,12 +116,9 @@ export class LogReader {
 
   /** Notices that the path names another file. */
   async #follow(nowMs: number): Promise<void> {
-    const found = await stat(this.#options.path).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return null;
-      throw error;
-    });
-    this.missing = found === null;
-    if (found === null || found.ino === this.#current?.inode) return;
+    const found = statSync(this.#options.path, { throwIfNoEntry: false });
+    this.missing = found === undefined;
+    if (found === undefined || found.ino === this.#current?.inode) return;
     const handle = await openFile(this.#options.path);
     if (handle === null) return;
     if (this.#current !== null) {
