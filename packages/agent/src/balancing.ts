@@ -1,8 +1,11 @@
 import {
+  type ApplyReport,
+  type At,
   type BalancerRecord,
   type Clock,
   type Cluster,
   describeError,
+  type InstanceRecord,
   type Json,
   KEYS,
   type LoadBalancer,
@@ -43,17 +46,20 @@ export function createBalancing(options: BalancingOptions): Balancing {
   const aside = new Map<string, string>();
   let settled: { readonly revision: number; readonly unreachable: string; readonly atMs: number } | null = null;
 
-  const apply = async (services: readonly Service[]): Promise<Readonly<Record<string, string>> | null> => {
+  const settle = (text: string | null): void => {
+    if (text === null && problem !== null) log('info', 'the load balancer takes changes up again');
+    if (text !== null && text !== problem) log('error', `load balancer: ${text}; it goes on with its last good configuration`);
+    problem = text;
+  };
+
+  const apply = async (services: readonly Service[]): Promise<ApplyReport | null> => {
     try {
       const report = await balancer.apply(services);
-      if (problem !== null) log('info', 'the load balancer takes changes up again');
-      problem = null;
-      return report.setAside;
+      settle(report.failed?.problem ?? null);
+      return report;
     } catch (error) {
       if (!(error instanceof ReactorError)) throw error;
-      const text = describeError(error);
-      if (text !== problem) log('error', `load balancer: ${text}; it goes on with its last good configuration`);
-      problem = text;
+      settle(describeError(error));
       return null;
     }
   };
@@ -76,10 +82,10 @@ export function createBalancing(options: BalancingOptions): Balancing {
     const same = settled?.revision === seen.revision && settled.unreachable === seen.unreachable;
     if (same && atMs - settled!.atMs < LOOK_AGAIN_MS) return;
     const services = options.servicesOf(cluster, unreachable);
-    const setAside = await apply(services);
-    if (setAside !== null) tellAside(setAside);
+    const report = await apply(services);
+    if (report !== null) tellAside(report.setAside);
     const before = cluster.balancers.get(host)?.value ?? null;
-    const next = setAside === null ? refused(host, before, problem) : accepted(cluster, host, services, setAside);
+    const next = report === null ? refused(host, before, problem) : accepted(cluster, host, report, before);
     if (needsWriting(before, next, cluster)) {
       await store.commit({ expect: [], write: [{ key: KEYS.balancer(host), value: next as unknown as Json }] });
     }
@@ -89,18 +95,19 @@ export function createBalancing(options: BalancingOptions): Balancing {
   return { round, problem: () => problem };
 }
 
-function accepted(
-  cluster: Cluster,
-  host: string,
-  services: readonly Service[],
-  setAside: Readonly<Record<string, string>>,
-): BalancerRecord {
-  const serving = services
-    .filter((service) => !(service.endpoint in setAside))
-    .flatMap((service) => service.backends.map((backend) => backend.id))
-    .filter((id) => (cluster.instances.get(id)?.value.phase ?? 'run') !== 'run')
+/** A load balancer lists nobody who is to go, once it has taken up that they are; one that failed may still serve its own. */
+function accepted(cluster: Cluster, host: string, report: ApplyReport, before: BalancerRecord | null): BalancerRecord {
+  const held = report.failed?.endpoints ?? [];
+  const serving = held
+    .flatMap((endpoint) => cluster.instancesOf.get(endpoint) ?? [])
+    .filter((instance) => instance.value.phase !== 'run' && !wasTakenOut(instance, before))
+    .map((instance) => instance.value.id)
     .sort();
-  return { host, revision: newestIntent(cluster), serving, setAside, error: null };
+  return { host, revision: newestIntent(cluster), serving, setAside: report.setAside, error: report.failed?.problem ?? null };
+}
+
+function wasTakenOut(instance: At<InstanceRecord>, before: BalancerRecord | null): boolean {
+  return before !== null && before.revision >= instance.revision && !before.serving.includes(instance.value.id);
 }
 
 /** What was served is still served: nothing has been taken up. */

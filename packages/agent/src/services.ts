@@ -1,4 +1,4 @@
-import type { At, Backend, Cluster, EndpointConfig, EndpointRecord, InstanceRecord, Service } from '@reactor/core';
+import type { At, Backend, BalancerKind, Cluster, EndpointConfig, EndpointRecord, InstanceRecord, Service } from '@reactor/core';
 
 /**
  * What this host's load balancer should serve now, from the cluster state and the instances of lost hosts that do not
@@ -15,7 +15,7 @@ export function servicesOf(
     const endpoint = cluster.endpoints.get(name)!;
     if (endpoint.value.state === 'REMOVED' && !cluster.instancesOf.has(name)) continue;
     const config = resolve(endpoint);
-    if (config === null || config.url === null || config.loadBalancer !== 'nginx') continue;
+    if (config === null || config.url === null || config.loadBalancer === null) continue;
     const instances = (cluster.instancesOf.get(name) ?? []).map((instance) => instance.value);
     const draining = backendsOf(
       instances.filter((i) => i.phase !== 'run'),
@@ -30,17 +30,29 @@ export function servicesOf(
       endpoint.value.state === 'REMOVED'
         ? []
         : [...servedBackends(instances, config, cluster, unreachable), ...staticBackends(config)];
+    const redirect = (config.loadBalancer === 'nginx' ? config.nginx.redirect : null) ?? config.redirect;
+    const { windowMs } = config.scaling;
     services.push({
-      endpoint: name,
-      url: config.url,
-      backends: serving,
-      draining,
-      redirect: config.nginx.redirect ?? config.redirect,
-      nginx: config.nginx,
-      windowMs: config.scaling.windowMs,
+      ...{ endpoint: name, url: config.url, backends: serving, draining, redirect, windowMs },
+      ...settingsOf(config.loadBalancer, config),
     });
   }
   return services;
+}
+
+type Settings<S extends Service = Service> = S extends Service ? Pick<S, 'kind' & keyof S> & Pick<S, S['kind'] & keyof S> : never;
+
+function settingsOf(kind: BalancerKind, config: EndpointConfig): Settings {
+  switch (kind) {
+    case 'nginx':
+      return { kind, nginx: config.nginx };
+    case 'haproxy':
+      return { kind, haproxy: config.haproxy };
+    case 'tcp':
+      return { kind, tcp: config.tcp };
+    case 'dnsmasq':
+      return { kind };
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import {
+  type BalancerFailure,
   type BalancerRecord,
   drainHoldout,
   type EndpointConfig,
@@ -25,9 +26,10 @@ async function aBalancedHost(config: EndpointConfig = anEndpointConfig({ scaling
   for (const [, { value }] of reports) await put(KEYS.report(value.host, value.id), value);
   for (const [id, { value }] of hosts) await put(KEYS.host(id), value);
 
-  const balancer = { refuses: false };
+  const balancer: { refuses: boolean; failed: BalancerFailure | null } = { refuses: false, failed: null };
   const apply: LoadBalancer['apply'] = async () => {
     if (balancer.refuses) throw new ReactorError('balancer_refused', 'no');
+    if (balancer.failed !== null) return { changed: false, setAside: {}, failed: balancer.failed };
     return { setAside: {} } as Awaited<ReturnType<LoadBalancer['apply']>>;
   };
   const balancing = createBalancing({
@@ -83,4 +85,29 @@ test('a load balancer that refuses its configuration still serves what is retire
   host.balancer.refuses = false;
   await host.round();
   expect(await host.holdout('i0002')).toBeNull();
+});
+
+describe('when one of several load balancers fails', () => {
+  test('its own retired instances count as served until it has taken them out; those it had taken out before do not', async () => {
+    const host = await aBalancedHost();
+    await host.retire('i0001');
+    await host.round();
+    host.balancer.failed = { problem: 'haproxy: it refuses', endpoints: ['web'] };
+    await host.retire('i0002');
+    await host.round();
+    expect(await host.record()).toMatchObject({ serving: ['i0002'], error: 'haproxy: it refuses' });
+    expect([await host.holdout('i0001'), await host.holdout('i0002')]).toEqual([null, 'vm1']);
+    host.balancer.failed = null;
+    await host.round();
+    expect([await host.record(), await host.holdout('i0002')]).toMatchObject([{ serving: [], error: null }, null]);
+  });
+
+  test('instances of the others drain', async () => {
+    const host = await aBalancedHost();
+    await host.round();
+    host.balancer.failed = { problem: 'haproxy: it refuses', endpoints: ['other'] };
+    await host.retire('i0002');
+    await host.round();
+    expect(await host.holdout('i0002')).toBeNull();
+  });
 });

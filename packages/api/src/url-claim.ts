@@ -1,10 +1,11 @@
 import { resolveEndpoint } from '@reactor/config';
-import { type At, type Cluster, type EndpointConfig, type EndpointRecord, ReactorError } from '@reactor/core';
+import { type At, type Cluster, type EndpointConfig, type EndpointRecord, portOf, ReactorError, urlText } from '@reactor/core';
 import { quoted } from './offending-value.js';
 
 /**
  * Endpoints may share a URL: their backends are then served together. They cannot disagree on how it is served, because
- * a load balancer has one listener for it; the second to come is refused and told the name of the first.
+ * a load balancer has one listener for it; the second to come is refused and told the name of the first. Nor can two load
+ * balancers, or two protocols, share a TCP port of the hosts: every host listens on it.
  */
 
 /** Where an endpoint is served and the settings that all endpoints there have to share. */
@@ -12,16 +13,28 @@ interface Claim {
   readonly place: string;
   readonly terms: string;
   readonly url: string;
+  /** The TCP port it needs, and what all endpoints on that port have to share. */
+  readonly port: number | null;
+  readonly portTerms: string;
 }
 
 function claimOf(config: EndpointConfig): Claim | null {
-  const { url, loadBalancer, nginx } = config;
+  const { url, loadBalancer } = config;
   if (url === null || loadBalancer === null) return null;
   return {
-    place: JSON.stringify([url.host, url.port, url.path]),
-    terms: JSON.stringify([url.scheme, loadBalancer, nginx.ssl, nginx.sslCertificate, nginx.sslKey]),
-    url: `${url.scheme}://${url.host ?? ''}:${url.port}${url.path}`,
+    place: JSON.stringify([portOf(url), url.host, url.path]),
+    terms: JSON.stringify([url.scheme, loadBalancer, ...sharedSettings(config)]),
+    url: urlText(url),
+    port: portOf(url),
+    portTerms: `${loadBalancer}, ${url.scheme}`,
   };
+}
+
+function sharedSettings(config: EndpointConfig): readonly unknown[] {
+  const { loadBalancer, nginx, haproxy, tcp } = config;
+  if (loadBalancer === 'nginx') return [nginx.ssl, nginx.sslCertificate, nginx.sslKey];
+  if (loadBalancer === 'haproxy') return [haproxy.ssl, haproxy.sslCertificate, haproxy.sslKey];
+  return loadBalancer === 'tcp' ? [tcp] : [];
 }
 
 function storedClaim(record: EndpointRecord): Claim | null {
@@ -72,10 +85,24 @@ const versionKey = (name: string, revision: number): string => `${name}@${revisi
 
 function refuseOther(claim: Claim, other: string, entry: At<EndpointRecord>, all: ReadonlyMap<string, Claim | null>): void {
   const held = all.get(versionKey(other, entry.revision)) ?? null;
-  if (held === null || held.place !== claim.place || held.terms === claim.terms) return;
+  if (held === null || (held.place === claim.place && held.terms === claim.terms)) return;
+  if (held.place !== claim.place) refusePort(claim, other, held);
+  else refusePlace(claim, other);
+}
+
+function refusePlace(claim: Claim, other: string): void {
   throw new ReactorError(
     'exists',
     `${claim.url} is served by endpoint ${quoted(other)} with another loadbalancer or ssl setting; use the same or another url`,
+    { details: { endpoint: other } },
+  );
+}
+
+function refusePort(claim: Claim, other: string, held: Claim): void {
+  if (claim.port === null || held.port !== claim.port || held.portTerms === claim.portTerms) return;
+  throw new ReactorError(
+    'exists',
+    `port ${claim.port} is taken by ${held.url} of endpoint ${quoted(other)} (${held.portTerms}); it cannot serve ${claim.portTerms} too; use another port`,
     { details: { endpoint: other } },
   );
 }

@@ -315,6 +315,34 @@ describe('two endpoints at one URL', () => {
   });
 });
 
+describe('one TCP port of the hosts', () => {
+  const served = (url: string, by: string): string =>
+    `[endpoint]\nurl=${url}\nloadbalancer=${by}\nstatic_instances=10.0.0.5:80\n`;
+
+  test.each([
+    ['nginx and haproxy', served('http://a.example/', 'nginx'), served('http://b.example/', 'haproxy')],
+    ['haproxy and tcp', served('tcp://5432', 'haproxy'), served('tcp://:5432', 'tcp')],
+    ['tcp and nginx', served('tcp://80', 'tcp'), served('http://b.example/', 'nginx')],
+    ['two protocols of haproxy', served('tcp://80', 'haproxy'), served('http://b.example/', 'haproxy')],
+  ])('is not for %s', async (_who, first, second) => {
+    await running.client.createEndpoint('first', first);
+    const answer = await running.ask('PUT', '/v1.1/endpoints/second', { headers: INI, body: second });
+    expect([answer.status, answer.body.error?.code]).toEqual([409, 'exists']);
+    expect(answer.body.error?.message).toMatch(/'first'/);
+    expect(await running.client.endpoints()).toEqual(['first']);
+  });
+
+  test.each([
+    ['two hosts of one load balancer', served('http://a.example/', 'haproxy'), served('http://b.example/', 'haproxy')],
+    ['two backends of one tcp port', served('tcp://5432', 'haproxy'), served('tcp://:5432', 'haproxy')],
+    ['a name, which needs no port', served('dns://db.example', 'dnsmasq'), served('dns://other.example', 'dnsmasq')],
+  ])('is for %s', async (_who, first, second) => {
+    await running.client.createEndpoint('first', first);
+    await running.client.createEndpoint('second', second);
+    expect(await running.client.endpoints()).toEqual(['first', 'second']);
+  });
+});
+
 describe('secrets', () => {
   const secret = `${PYEX}environment=TOKEN=canary-1,MODE=canary-2\n`;
 

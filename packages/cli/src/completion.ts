@@ -43,7 +43,10 @@ export const completeWords: Perform = async (call) => {
 };
 
 /** Sections and keys worth completing; a configuration may hold others. */
-const SECTIONS = ['endpoint', 'scaling', 'cloud:docker', 'loadbalancer:nginx'];
+const SECTIONS = [
+  ...['endpoint', 'scaling', 'cloud:docker'],
+  ...['loadbalancer:nginx', 'loadbalancer:haproxy', 'loadbalancer:tcp'],
+];
 
 async function candidates(call: Call, before: readonly string[], prefix: string): Promise<readonly string[]> {
   // Half a line may be no valid one; then there is nothing to offer.

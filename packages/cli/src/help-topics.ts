@@ -50,6 +50,8 @@ const CONFIG_TOPIC: readonly string[] = [
   '  [cloud:docker]   image   command   environment A=b,C=d   mem_limit   cpus   user   volumes   network   slots (10)',
   '                   strategy spread|binpack|random   constraints   affinity',
   '  [loadbalancer:nginx]   keepalive   sticky_sessions   ssl   ssl_certificate   ssl_key   redirect',
+  '  [loadbalancer:haproxy] balance   sticky   check_url   errorloc   contimeout   srvtimeout   ssl   (also url tcp://PORT)',
+  '  [loadbalancer:tcp]     exclusive   disposable   dispose_min (30 s)   reconnect (60 s)   client_subnets',
   '',
   'Scaling keys act at once. Keys that shape the container replace the instances one by one, the new one first.',
 ];

@@ -11,7 +11,7 @@ import { quote } from './mistake.js';
 const HOST_LENGTH_MAX = 253;
 const LABEL_LENGTH_MAX = 63;
 const PATH_LENGTH_MAX = 512;
-const URL_SHAPE = 'expected http(s)://[host][:port][/path]';
+const URL_SHAPE = 'expected http(s)://[host][:port][/path], tcp://PORT or dns://name';
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 
 /** A host name or IPv4 address, lower-cased. Underscores are accepted: names of internal hosts have them. */
@@ -47,13 +47,40 @@ export function parseIp(text: string): Parsed<string> {
   return isIP(text) === 0 ? fault(1, `${quote(text)} is not an IP address`) : parsed(text);
 }
 
-/** `http(s)://[host][:port][/path]`, raw and not as a browser would mend it. The path is kept as written, `/` when there is none. */
+/**
+ * `http(s)://[host][:port][/path]`, raw and not as a browser would mend it (the path is kept as written, `/` when there is
+ * none); `tcp://PORT` or `tcp://:PORT`; `dns://name`.
+ */
 export function parseUrl(text: string): Parsed<EndpointUrl> {
   const odd = /[\p{Cc}\p{Cf}\p{Z}]/u.exec(text);
   if (odd !== null) return fault(odd.index + 1, `${quote(text)}: ${URL_SHAPE}, without blanks or control characters`);
+  const other = /^(tcp|dns):\/\/(.*?)\/?$/i.exec(text);
+  if (other !== null) return other[1]!.toLowerCase() === 'tcp' ? parseTcp(other[2]!) : parseDns(other[2]!);
+  return parseHttp(text);
+}
+
+const TCP_COLUMN = 'tcp://'.length + 1;
+
+function parseTcp(text: string): Parsed<EndpointUrl> {
+  const host = /^([^:]+):[0-9]+$/.exec(text);
+  if (host !== null) return fault(TCP_COLUMN, `${quote(host[1]!)}: tcp listens on all addresses; expected tcp://PORT`);
+  const port = parsePort(text.replace(/^:/, ''));
+  if (!port.ok) return fault(TCP_COLUMN, `tcp://${text}: ${port.fault.message}, as in tcp://5432`);
+  return parsed({ scheme: 'tcp', host: null, port: port.value, path: '/' });
+}
+
+function parseDns(text: string): Parsed<EndpointUrl> {
+  if (text === '') return fault(TCP_COLUMN, 'a name is missing; expected dns://name');
+  const name = parseHost(text);
+  if (!name.ok) return fault(TCP_COLUMN + name.fault.column - 1, name.fault.message);
+  if (isIPv4(name.value)) return fault(TCP_COLUMN, `${quote(text)} is an address; expected dns://name`);
+  return parsed({ scheme: 'dns', host: name.value, port: 0, path: '/' });
+}
+
+function parseHttp(text: string): Parsed<EndpointUrl> {
   const match = /^(https?):\/\/(\[[^\]]*\]|[^/:?#@[\]]*)(?::([^/?#@]*))?(\/.*)?$/i.exec(text);
   if (match === null) return fault(1, `${quote(text)}: ${URL_SHAPE}`);
-  const scheme = match[1]!.toLowerCase() as EndpointUrl['scheme'];
+  const scheme = match[1]!.toLowerCase() as keyof typeof DEFAULT_PORTS;
   const hostText = match[2]!;
   const hostColumn = scheme.length + '://'.length + 1;
   const host = hostText === '' ? null : parseUrlHost(hostText);
@@ -91,6 +118,18 @@ export function parseCheckPath(text: string): Parsed<string> {
   return fits ? parsed(text) : fault(1, `${quote(text)} is not a path; expected one like /health`);
 }
 
+/** A health check's path, with or without the method in front of it, as the manual of 2013 has it: `httpchk GET /health`. */
+export function parseCheckUrl(text: string): Parsed<string> {
+  return parseCheckPath(text.replace(/^(?:httpchk )?(?:GET )?/, ''));
+}
+
+/** As `parseRedirect`, or a path of the same site; `CODE` (2013: `%d`) becomes the status. */
+export function parseErrorLocation(text: string): Parsed<string> {
+  const plain = text.replaceAll('%d', 'CODE');
+  const fits = plain.startsWith('/') ? /^\/(?!\/)[A-Za-z0-9._~!&()*+,:=@/?-]{0,1023}$/.test(plain) : parseRedirect(plain).ok;
+  return fits ? parsed(plain) : fault(1, `${quote(text)}: http(s) URL or path only`);
+}
+
 /** Where to send clients instead; characters that mean something to a load balancer are not in it. */
 export function parseRedirect(text: string): Parsed<string> {
   const match = /^https?:\/\/([A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~!&()*+,:=@%/?#-]{0,1023})?$/.exec(text);
@@ -102,7 +141,7 @@ export function parseRedirect(text: string): Parsed<string> {
 export function wouldLoop(redirect: string, url: EndpointUrl): boolean {
   const target = new URL(redirect);
   const targetPort =
-    target.port === '' ? DEFAULT_PORTS[target.protocol.slice(0, -1) as EndpointUrl['scheme']] : Number(target.port);
+    target.port === '' ? DEFAULT_PORTS[target.protocol.slice(0, -1) as keyof typeof DEFAULT_PORTS] : Number(target.port);
   return target.hostname === url.host && targetPort === url.port && target.pathname.startsWith(url.path);
 }
 
@@ -121,6 +160,16 @@ export function parseStaticInstance(text: string): Parsed<{ readonly host: strin
   if (match[2] === undefined) return parsed({ host: host.value, port: null });
   const port = parsePort(match[2]);
   return port.ok ? parsed({ host: host.value, port: port.value }) : fault(match[1]!.length + 2, port.fault.message);
+}
+
+/** A network as `address/bits`, or one address. */
+export function parseSubnet(text: string): Parsed<string> {
+  const match = /^([0-9a-fA-F.:]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text);
+  const family = match === null ? 0 : isIP(match[1]!);
+  if (match === null || family === 0) return fault(1, `${quote(text)} is not a network; expected one like 10.0.0.0/8`);
+  const most = family === 4 ? 32 : 128;
+  const bits = match[2] === undefined ? most : Number(match[2]);
+  return bits <= most ? parsed(`${match[1]!.toLowerCase()}/${bits}`) : fault(1, `${quote(text)}: at most /${most}`);
 }
 
 export interface ListenAddress {

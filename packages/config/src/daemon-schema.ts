@@ -1,6 +1,6 @@
 import { fault, type Parsed, parsed } from '@reactor/core';
 import { parseHost, parseListen } from './address.js';
-import { choice, cores, duration, list, optional, parsePort, size, text, whole } from './key-type.js';
+import { choice, cores, duration, list, milliseconds, optional, parsePort, size, text, whole } from './key-type.js';
 import { quote } from './mistake.js';
 import { type SchemaKey, sectionOf } from './schema-key.js';
 
@@ -14,6 +14,8 @@ const manager = sectionOf('daemon', 'manager');
 const api = sectionOf('daemon', 'api');
 const docker = sectionOf('daemon', 'cloud:docker');
 const nginx = sectionOf('daemon', 'loadbalancer:nginx');
+const haproxy = sectionOf('daemon', 'loadbalancer:haproxy');
+const dnsmasq = sectionOf('daemon', 'loadbalancer:dnsmasq');
 
 export interface PortRange {
   readonly first: number;
@@ -73,6 +75,60 @@ export const DAEMON_KEYS = {
   user: nginx('user', optional(text('user', parseAccount)), '', "User of the workers; unset is nginx's own choice"),
   logLimit: nginx('log_limit', size(2 ** 20, 'minimum'), '64MB', 'Size at which the access log is rotated'),
   workers: nginx('workers', whole(0, 1024), '0', 'Worker processes; 0 is one per processor'),
+
+  haproxyBinary: haproxy('binary', text('name or path', parseBinary), 'haproxy', 'Program to run'),
+  haproxyConfigFile: haproxy(
+    'config_file',
+    optional(text('path', parseNginxPath)),
+    '',
+    'Of 2013; kept, without effect: it lies below data_dir',
+  ),
+  haproxyPidFile: haproxy(
+    'pid_file',
+    optional(text('path', parseNginxPath)),
+    '',
+    'Of 2013; kept, without effect: it lies below data_dir',
+  ),
+  statsPath: haproxy(
+    'stats_path',
+    optional(text('path', parseNginxPath)),
+    '',
+    "A socket for other programs to read haproxy's figures from; unset offers none",
+  ),
+  statsMode: haproxy(
+    'stats_mode',
+    text('octal mode', parseMode),
+    '0666',
+    'Permissions of that socket, which cannot change anything',
+  ),
+  globalOptions: haproxy(
+    'global_opts',
+    list('user, group, nbthread or log lines', parseGlobalOption),
+    '',
+    "Lines for haproxy's global section",
+  ),
+  maxConnections: haproxy('maxconn', whole(1, 1_000_000), '5000', 'Connections of clients at the same time'),
+  clientTimeout: haproxy('clitimeout', milliseconds(1, 24 * HOUR_MS), '50000', 'Time a client may be silent'),
+
+  dnsmasqBinary: dnsmasq('binary', text('name or path', parseBinary), 'dnsmasq', 'Program to run'),
+  dnsmasqPidFile: dnsmasq(
+    'pid_file',
+    optional(text('path', parseNginxPath)),
+    '',
+    'Pid file of dnsmasq; unset lies below data_dir',
+  ),
+  dnsmasqConfigPath: dnsmasq(
+    'config_path',
+    optional(text('directory', parseNginxPath)),
+    '',
+    "Directory for dnsmasq's configuration; unset lies below data_dir",
+  ),
+  dnsmasqHostsPath: dnsmasq(
+    'hosts_path',
+    optional(text('path', parseNginxPath)),
+    '',
+    'File of names and addresses; unset lies below data_dir',
+  ),
 } as const satisfies Readonly<Record<string, SchemaKey>>;
 
 function parseManagerName(value: string): Parsed<string> {
@@ -116,6 +172,23 @@ function parseBinary(value: string): Parsed<string> {
   return /^[A-Za-z0-9._/][A-Za-z0-9._+/-]*$/.test(value)
     ? parsed(value)
     : fault(1, `${quote(value)} is not a program's name or path`);
+}
+
+function parseMode(value: string): Parsed<string> {
+  return /^0?[0-7]{3}$/.test(value) ? parsed(value.slice(-3)) : fault(1, `${quote(value)} is not a mode; expected one like 0660`);
+}
+
+/** An allow-list, for what stands in haproxy's global section can name programs to run and files to load. */
+const GLOBAL_OPTION =
+  /^(?:(?:user|group) [A-Za-z_][A-Za-z0-9_.-]{0,31}|nbthread [1-9][0-9]?|log (?:\/dev\/log |[0-9.]+(?::[0-9]{1,5})? )?(?:local[0-7]|daemon|user)(?: [a-z]{4,7}){0,2})$/;
+
+function parseGlobalOption(value: string): Parsed<string> {
+  return GLOBAL_OPTION.test(value)
+    ? parsed(value)
+    : fault(
+        1,
+        `${quote(value)}: expected 'user NAME', 'group NAME', 'nbthread N' or 'log local0 [level]'; nothing else is passed on`,
+      );
 }
 
 function parseAccount(value: string): Parsed<string> {

@@ -40,6 +40,23 @@ export interface DaemonConfig {
     /** 0 is one per processor. */
     readonly workers: number;
   };
+  readonly haproxy: {
+    readonly binary: string;
+    /** A socket that others may read from; null offers none. */
+    readonly statsPath: string | null;
+    /** Octal. */
+    readonly statsMode: string;
+    readonly globalOptions: readonly string[];
+    readonly maxConnections: number;
+    readonly clientTimeoutMs: number;
+  };
+  /** Null: below the data directory. */
+  readonly dnsmasq: {
+    readonly binary: string;
+    readonly pidFile: string | null;
+    readonly configPath: string | null;
+    readonly hostsPath: string | null;
+  };
 }
 
 export interface ResolvedDaemon {
@@ -102,11 +119,28 @@ export function resolveDaemon(
       logLimitBytes: values.read(KEY.logLimit),
       workers: values.read(KEY.workers),
     },
+    haproxy: {
+      binary: values.read(KEY.haproxyBinary),
+      statsPath: values.read(KEY.statsPath),
+      statsMode: values.read(KEY.statsMode),
+      globalOptions: values.read(KEY.globalOptions),
+      maxConnections: values.read(KEY.maxConnections),
+      clientTimeoutMs: values.read(KEY.clientTimeout),
+    },
+    dnsmasq: {
+      binary: values.read(KEY.dnsmasqBinary),
+      pidFile: values.read(KEY.dnsmasqPidFile),
+      configPath: values.read(KEY.dnsmasqConfigPath),
+      hostsPath: values.read(KEY.dnsmasqHostsPath),
+    },
   };
   const system = [KEY.configPath, KEY.sitePath, KEY.pidFile];
   const set = system.filter((key) => values.read(key) !== null);
   if (set.length === 1 || set.length === 2) {
     values.mistake(set[0]!, "config_path, site_path and pid_file drive the system's nginx together; set all three or none");
+  }
+  for (const kept of [KEY.haproxyConfigFile, KEY.haproxyPidFile]) {
+    if (values.read(kept) !== null) values.warn(kept, "has no effect: haproxy's files lie below data_dir");
   }
   values.check();
   return { config, warnings: values.warnings };

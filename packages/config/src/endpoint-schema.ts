@@ -1,5 +1,15 @@
-import { type Parsed, parseExpressions, parseRules, type Rule } from '@reactor/core';
-import { parseCheckPath, parseHostname, parseIp, parseRedirect, parseStaticInstance, parseUrl } from './address.js';
+import { type BalancerKind, type Parsed, parseExpressions, parseRules, type Rule } from '@reactor/core';
+import {
+  parseCheckPath,
+  parseCheckUrl,
+  parseErrorLocation,
+  parseHostname,
+  parseIp,
+  parseRedirect,
+  parseStaticInstance,
+  parseSubnet,
+  parseUrl,
+} from './address.js';
 import {
   parseCommand,
   parseImage,
@@ -19,6 +29,7 @@ import {
   escapedList,
   lines,
   list,
+  milliseconds,
   optional,
   port,
   portOrZero,
@@ -37,16 +48,21 @@ const SLOTS_MAX = 1_000_000;
 const PIDS_MAX = 4_194_304;
 const MIB = 2 ** 20;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** A check may not become load itself. */
 const CHECK_INTERVAL_MIN_MS = 100;
 
 const LATER_CLOUDS = ['osapi', 'osvms'];
-const LATER_BALANCERS = ['haproxy', 'dnsmasq', 'tcp', 'rdp'];
+const LATER_BALANCERS = ['rdp'];
+
+const BALANCERS: readonly BalancerKind[] = ['nginx', 'haproxy', 'dnsmasq', 'tcp'];
 
 const endpoint = sectionOf('endpoint', 'endpoint');
 const scaling = sectionOf('endpoint', 'scaling');
 const docker = sectionOf('endpoint', 'cloud:docker');
 const nginx = sectionOf('endpoint', 'loadbalancer:nginx');
+const haproxy = sectionOf('endpoint', 'loadbalancer:haproxy');
+const tcp = sectionOf('endpoint', 'loadbalancer:tcp');
 
 const rules = lines<readonly Rule[]>(
   'comma list of lower < metric < upper',
@@ -56,9 +72,9 @@ const rules = lines<readonly Rule[]>(
 export const ENDPOINT_KEYS = {
   url: endpoint(
     'url',
-    optional(text('http(s)://[host][:port][/path]', parseUrl)),
+    optional(text('http(s)://[host][:port][/path], tcp://PORT or dns://name', parseUrl)),
     '',
-    'Public address; without a host it answers for every name',
+    'Public address; http:// without a host answers for every name',
   ),
   port: endpoint('port', portOrZero(), '0', 'Port the instances listen on, in the container; 0 publishes nothing'),
   cloud: endpoint(
@@ -69,7 +85,7 @@ export const ENDPOINT_KEYS = {
   ),
   loadBalancer: endpoint(
     'loadbalancer',
-    optional(choice('load balancer', ['nginx'], LATER_BALANCERS)),
+    optional(choice('load balancer', BALANCERS, LATER_BALANCERS)),
     '',
     'What serves the url; unset serves nothing',
   ),
@@ -207,4 +223,35 @@ export const ENDPOINT_KEYS = {
     '',
     'As redirect of [endpoint], and before it',
   ),
+
+  balance: haproxy(
+    'balance',
+    choice('balance', ['roundrobin', 'leastconn', 'uri', 'source']),
+    'roundrobin',
+    'How requests, or connections, are spread',
+  ),
+  sticky: haproxy('sticky', boolean(), 'true', 'Keep a client at one instance: by a cookie, with tcp by its address'),
+  checkUrl: haproxy(
+    'check_url',
+    optional(text('path', parseCheckUrl)),
+    '',
+    'Path haproxy itself asks the instances for; what does not answer 2xx or 3xx gets no requests',
+  ),
+  errorLocation: haproxy(
+    'errorloc',
+    optional(text('http(s) URL or path, CODE for the status', parseErrorLocation)),
+    '',
+    'Where clients are sent on errors',
+  ),
+  connectTimeout: haproxy('contimeout', milliseconds(1, HOUR_MS), '5000', 'Time a connection to an instance may take'),
+  serverTimeout: haproxy('srvtimeout', milliseconds(1, DAY_MS), '50000', 'Time an instance may be silent'),
+  haproxySsl: haproxy('ssl', boolean(), 'false', 'Terminate TLS here'),
+  haproxySslCertificate: haproxy('ssl_certificate', optional(anyText()), '', 'Certificate chain, PEM'),
+  haproxySslKey: haproxy('ssl_key', optional(anyText()), '', 'Private key, PEM', { secret: true }),
+
+  exclusive: tcp('exclusive', boolean(), 'true', 'One client at a time per instance; the others wait'),
+  disposable: tcp('disposable', boolean(), 'false', 'Discard an instance after a session; needs exclusive'),
+  disposeMin: tcp('dispose_min', duration(0, DAY_MS), '30', 'A shorter session does not use an instance up'),
+  reconnect: tcp('reconnect', duration(0, DAY_MS), '60', 'Time an instance is kept for the client it has served'),
+  clientSubnets: tcp('client_subnets', list('networks like 10.0.0.0/8', parseSubnet), '', 'Who may connect; unset admits all'),
 } as const satisfies Readonly<Record<string, SchemaKey>>;

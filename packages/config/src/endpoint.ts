@@ -1,4 +1,14 @@
-import { adviseRules, type ConfigDocument, type ContainerConfig, type EndpointConfig, type NginxConfig } from '@reactor/core';
+import {
+  adviseRules,
+  type BalancerKind,
+  type ConfigDocument,
+  type ContainerConfig,
+  type EndpointConfig,
+  type HaproxyConfig,
+  type NginxConfig,
+  type TcpConfig,
+  type UrlScheme,
+} from '@reactor/core';
 import { wouldLoop } from './address.js';
 import { pairFault } from './certificate.js';
 import { NO_PLACES, type Places, type Warning } from './document.js';
@@ -31,6 +41,7 @@ function readEndpoint(values: Values): EndpointConfig {
   const cloud = values.read(KEY.cloud);
   const container = readContainer(values);
   const nginx = readNginx(values);
+  const loadBalancer = values.read(KEY.loadBalancer);
   const endpointRedirect = values.read(KEY.redirect);
   for (const kept of [KEY.instancesSource, KEY.metricsSource]) {
     if (values.read(kept) !== '') values.warn(kept, 'has no effect in this version');
@@ -39,10 +50,10 @@ function readEndpoint(values: Values): EndpointConfig {
     url: values.read(KEY.url),
     port,
     cloud,
-    loadBalancer: values.read(KEY.loadBalancer),
+    loadBalancer,
     weight: values.read(KEY.weight),
     staticInstances: values.read(KEY.staticInstances).map((each) => ({ host: each.host, port: each.port ?? port })),
-    redirect: nginx.redirect ?? endpointRedirect,
+    redirect: (loadBalancer === 'nginx' ? nginx.redirect : null) ?? endpointRedirect,
     errorMarks: values.read(KEY.errorMarks),
     unregisteredTimeoutMs: values.read(KEY.unregisteredTimeout),
     decommissionedTimeoutMs: values.read(KEY.decommissionedTimeout),
@@ -71,6 +82,8 @@ function readEndpoint(values: Values): EndpointConfig {
       rebalance: values.read(KEY.rebalance),
     },
     nginx,
+    haproxy: readHaproxy(values),
+    tcp: readTcp(values),
   };
 }
 
@@ -107,16 +120,54 @@ function readNginx(values: Values): NginxConfig {
   };
 }
 
+function readHaproxy(values: Values): HaproxyConfig {
+  return {
+    balance: values.read(KEY.balance),
+    sticky: values.read(KEY.sticky),
+    checkUrl: values.read(KEY.checkUrl),
+    errorLocation: values.read(KEY.errorLocation),
+    connectTimeoutMs: values.read(KEY.connectTimeout),
+    serverTimeoutMs: values.read(KEY.serverTimeout),
+    ssl: values.read(KEY.haproxySsl),
+    sslCertificate: values.read(KEY.haproxySslCertificate),
+    sslKey: values.read(KEY.haproxySslKey),
+  };
+}
+
+function readTcp(values: Values): TcpConfig {
+  return {
+    exclusive: values.read(KEY.exclusive),
+    disposable: values.read(KEY.disposable),
+    disposeMinMs: values.read(KEY.disposeMin),
+    reconnectMs: values.read(KEY.reconnect),
+    clientSubnets: values.read(KEY.clientSubnets),
+  };
+}
+
 // ---------------------------------------------------------------------------------------------- what keys mean together
+
+/** The url schemes that each load balancer serves. */
+const SCHEMES: Readonly<Record<BalancerKind, readonly UrlScheme[]>> = {
+  nginx: ['http', 'https'],
+  haproxy: ['http', 'https', 'tcp'],
+  dnsmasq: ['dns'],
+  tcp: ['tcp'],
+};
 
 function checkTogether(values: Values, config: EndpointConfig): void {
   const { minInstances, maxInstances } = config.scaling;
   if (minInstances > maxInstances) {
     values.mistake(KEY.minInstances, `min_instances (${minInstances}) exceeds max_instances (${maxInstances})`, KEY.maxInstances);
   }
-  if (config.port === 0 && config.loadBalancer === 'nginx' && config.cloud !== null) {
-    values.mistake(KEY.port, 'port required for nginx; expected port 1-65535', KEY.loadBalancer);
+  const { url, loadBalancer } = config;
+  if (config.port === 0 && loadBalancer !== null && loadBalancer !== 'dnsmasq' && config.cloud !== null) {
+    values.mistake(KEY.port, `port required for ${loadBalancer}; expected port 1-65535`, KEY.loadBalancer);
   }
+  if (url !== null && loadBalancer !== null && !SCHEMES[loadBalancer].includes(url.scheme)) {
+    const forms = SCHEMES[loadBalancer].map((scheme) => `${scheme}://`).join(', ');
+    values.mistake(KEY.url, `${loadBalancer} does not serve ${url.scheme}://; expected ${forms}`, KEY.loadBalancer);
+  }
+  if (config.tcp.disposable && !config.tcp.exclusive) values.mistake(KEY.disposable, 'needs exclusive = true', KEY.exclusive);
   if (config.staticInstances.some(({ port }) => port === 0)) {
     values.mistake(KEY.port, 'port required for static_instances without one; expected port 1-65535', KEY.staticInstances);
   }
@@ -142,26 +193,37 @@ function checkContainer(values: Values, container: ContainerConfig, port: number
   }
 }
 
-function checkTls(values: Values, { url, loadBalancer, nginx }: EndpointConfig): void {
-  const { ssl, sslCertificate, sslKey } = nginx;
-  if (url !== null && loadBalancer === 'nginx' && ssl !== (url.scheme === 'https')) {
-    const wanted = ssl ? 'true needs a url that starts with https://' : 'must be true for a url that starts with https://';
-    values.mistake(KEY.ssl, wanted, KEY.url);
+function checkTls(values: Values, config: EndpointConfig): void {
+  for (const kind of ['nginx', 'haproxy'] as const) {
+    const key = TLS_KEYS[kind];
+    const { ssl, sslCertificate, sslKey } = config[kind];
+    const { url } = config;
+    const served = url !== null && config.loadBalancer === kind && SCHEMES[kind].includes(url.scheme);
+    if (served && ssl !== (url.scheme === 'https')) {
+      const wanted = ssl ? 'true needs a url that starts with https://' : 'must be true for a url that starts with https://';
+      values.mistake(key.ssl, wanted, KEY.url);
+    }
+    if (sslCertificate !== null && sslKey === null) values.mistake(key.key, 'required with ssl_certificate', key.certificate);
+    if (sslCertificate === null && sslKey !== null) values.mistake(key.certificate, 'required with ssl_key', key.key);
+    if (sslCertificate === null || sslKey === null) continue;
+    const fault = pairFault(sslCertificate, sslKey);
+    if (fault !== null) values.mistake(fault.of === 'key' ? key.key : key.certificate, fault.message);
   }
-  if (sslCertificate !== null && sslKey === null) values.mistake(KEY.sslKey, 'required with ssl_certificate', KEY.sslCertificate);
-  if (sslCertificate === null && sslKey !== null) values.mistake(KEY.sslCertificate, 'required with ssl_key', KEY.sslKey);
-  if (sslCertificate === null || sslKey === null) return;
-  const fault = pairFault(sslCertificate, sslKey);
-  if (fault !== null) values.mistake(fault.of === 'key' ? KEY.sslKey : KEY.sslCertificate, fault.message);
 }
 
+const TLS_KEYS = {
+  nginx: { ssl: KEY.ssl, certificate: KEY.sslCertificate, key: KEY.sslKey },
+  haproxy: { ssl: KEY.haproxySsl, certificate: KEY.haproxySslCertificate, key: KEY.haproxySslKey },
+} as const;
+
 function adviseTogether(values: Values, config: EndpointConfig): void {
-  const { url, loadBalancer, nginx, drainTimeoutMs, decommissionedTimeoutMs } = config;
+  const { url, loadBalancer, drainTimeoutMs, decommissionedTimeoutMs } = config;
   if (url !== null && loadBalancer === null) values.warn(KEY.loadBalancer, 'unset: nothing will serve the url', KEY.url);
   if (url === null && loadBalancer !== null)
     values.warn(KEY.url, `unset: ${loadBalancer} has nothing to serve`, KEY.loadBalancer);
-  if (loadBalancer !== null && nginx.ssl && nginx.sslCertificate === null) {
-    values.warn(KEY.sslCertificate, 'unset: nginx will not serve the url before ssl_certificate and ssl_key are set', KEY.url);
+  if ((loadBalancer === 'nginx' || loadBalancer === 'haproxy') && config[loadBalancer].ssl) {
+    const unset = `unset: ${loadBalancer} will not serve the url before ssl_certificate and ssl_key are set`;
+    if (config[loadBalancer].sslCertificate === null) values.warn(TLS_KEYS[loadBalancer].certificate, unset, KEY.url);
   }
   if (drainTimeoutMs < decommissionedTimeoutMs) {
     const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;

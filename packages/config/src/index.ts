@@ -1,4 +1,4 @@
-export { type ListenAddress, parseListen, parseUrl } from './address.js';
+export { type ListenAddress, parseCheckUrl, parseErrorLocation, parseListen, parseSubnet, parseUrl } from './address.js';
 export { DAEMON_VARIABLES, type DaemonConfig, type ResolvedDaemon, resolveDaemon } from './daemon.js';
 export type { PortRange } from './daemon-schema.js';
 export { getValue, NO_PLACES, type Place, type Places, type Spot, setValue, type Warning } from './document.js';

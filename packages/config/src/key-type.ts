@@ -84,6 +84,16 @@ export function duration(minMs: number, maxMs = DURATION_MAX_MS): KeyType<number
   });
 }
 
+/** As `duration`, but what has no unit is milliseconds: keys of 2013 that mean a load balancer's own timeouts. */
+export function milliseconds(minMs: number, maxMs: number): KeyType<number> {
+  return keyType('milliseconds, or with ms, s, m, h', (text) => {
+    const value = parseDuration(/[a-z]$/.test(text) ? text : `${text}ms`);
+    if (!value.ok) return value;
+    if (value.value < minMs) return fault(1, `must be at least ${groupDigits(minMs)} ms`);
+    return value.value > maxMs ? fault(1, `above ${groupDigits(maxMs)} ms`) : value;
+  });
+}
+
 const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** Bytes, or a number with a unit; `512m`, `512MB` and `512MiB` are all 512 × 2^20, as they are for Docker. */

@@ -2,8 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import {
   defaultIni,
   fingerprint,
+  parseCheckUrl,
   parseDuration,
+  parseErrorLocation,
   parseSize,
+  parseSubnet,
   parseUrl,
   readDocument,
   resolveDaemon,
@@ -59,6 +62,18 @@ describe('an endpoint', () => {
       },
       placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
       nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+      haproxy: {
+        balance: 'roundrobin',
+        sticky: true,
+        checkUrl: null,
+        errorLocation: null,
+        connectTimeoutMs: 5000,
+        serverTimeoutMs: 50_000,
+        ssl: false,
+        sslCertificate: null,
+        sslKey: null,
+      },
+      tcp: { exclusive: true, disposable: false, disposeMinMs: 30_000, reconnectMs: 60_000, clientSubnets: [] },
     });
     expect(Object.isFrozen(config.container?.command)).toBe(true);
   });
@@ -235,6 +250,15 @@ describe('the daemon', () => {
           logLimitBytes: 64 * 2 ** 20,
           workers: 0,
         },
+        haproxy: {
+          binary: 'haproxy',
+          statsPath: null,
+          statsMode: '666',
+          globalOptions: [],
+          maxConnections: 5000,
+          clientTimeoutMs: 50_000,
+        },
+        dnsmasq: { binary: 'dnsmasq', pidFile: null, configPath: null, hostsPath: null },
       },
     });
   });
@@ -333,9 +357,60 @@ describe('a value', () => {
     ['http://:8000', { scheme: 'http', host: null, port: 8000, path: '/' }],
     ['HTTP://A.b_c-d:81/Path/', { scheme: 'http', host: 'a.b_c-d', port: 81, path: '/Path/' }],
     ['http://10.0.0.1/x', { scheme: 'http', host: '10.0.0.1', port: 80, path: '/x' }],
+    ['tcp://5432', { scheme: 'tcp', host: null, port: 5432, path: '/' }],
+    ['tcp://:5432', { scheme: 'tcp', host: null, port: 5432, path: '/' }],
+    ['DNS://Db.Example', { scheme: 'dns', host: 'db.example', port: 0, path: '/' }],
     ['http://[::1]:8/', { scheme: 'http', host: '[::1]', port: 8, path: '/' }],
   ])('of address %s', (text, url) => {
     expect(parseUrl(text)).toEqual({ ok: true, value: url });
+  });
+
+  test.each([
+    ['tcp://', "'' is not a port"],
+    ['tcp://0', "'0' is not a port"],
+    ['tcp://70000', "'70000' is not a port"],
+    ['tcp://5432/x', "'5432/x' is not a port"],
+    ['tcp://10.0.0.1:5432', 'tcp listens on all addresses; expected tcp://PORT'],
+    ['dns://', 'a name is missing'],
+    ['dns://10.0.0.1', "'10.0.0.1' is an address; expected dns://name"],
+    ['dns://a b', 'without blanks'],
+    ['dns://a/b', "character '/' not allowed"],
+    ['dns://a:53', "character ':' not allowed"],
+  ])('not an address: %s', (text, message) => {
+    expect(parseUrl(text)).toMatchObject({ ok: false, fault: { message: expect.stringContaining(message) } });
+  });
+
+  test.each([
+    ['10.0.0.0/8', '10.0.0.0/8'],
+    ['10.1.2.3', '10.1.2.3/32'],
+    ['FE80::/10', 'fe80::/10'],
+    ['10.0.0.0/33', null],
+    ['10.0.0/8', null],
+    ['10.0.0.0/08', null],
+    ['::/129', null],
+  ])('of a network %s', (text, subnet) => {
+    expect(parseSubnet(text)).toMatchObject(subnet === null ? { ok: false } : { ok: true, value: subnet });
+  });
+
+  test.each([
+    ['httpchk GET /health', '/health'],
+    ['httpchk /health', '/health'],
+    ['/health?deep=1', '/health?deep=1'],
+    ['httpchk GET /health HTTP/1.1\\r\\nHost:\\ x', null],
+    ['/a b', null],
+  ])('of check_url %s', (text, path) => {
+    expect(parseCheckUrl(text)).toMatchObject(path === null ? { ok: false } : { ok: true, value: path });
+  });
+
+  test.each([
+    ['http://x/%d.html', 'http://x/CODE.html'],
+    ['/errors/CODE', '/errors/CODE'],
+    ['//evil.example/', null],
+    ['javascript:alert(1)', null],
+    ['/a b', null],
+    ['/a#b', null],
+  ])('of errorloc %s', (text, location) => {
+    expect(parseErrorLocation(text)).toMatchObject(location === null ? { ok: false } : { ok: true, value: location });
   });
 });
 

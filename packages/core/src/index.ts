@@ -1,3 +1,4 @@
+export * from './balancer-config.js';
 export { type Brake, brakeOf } from './brake.js';
 export * from './clock.js';
 export * from './cluster.js';
@@ -6,6 +7,7 @@ export * from './count-range.js';
 export * from './decision.js';
 export * from './decision-record.js';
 export type { Resolved } from './endpoint-draft.js';
+export * from './endpoint-url.js';
 export * from './epoch.js';
 export * from './errors.js';
 export * from './evaluate-json.js';

@@ -3,6 +3,8 @@
  * (`...AtMs`) or durations in milliseconds (`...Ms`); sizes are bytes (`...Bytes`).
  */
 
+import type { BalancerKind, HaproxyConfig, TcpConfig } from './balancer-config.js';
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** A configuration as the operator wrote it: section, key, value. Values are strings; nothing is interpreted yet. */
@@ -10,12 +12,15 @@ export type ConfigDocument = Readonly<Record<string, Readonly<Record<string, str
 
 // ---------------------------------------------------------------------------------------------- configuration, resolved
 
+export type UrlScheme = 'http' | 'https' | 'tcp' | 'dns';
+
 export interface EndpointUrl {
-  readonly scheme: 'http' | 'https';
-  /** Lower-cased host name or address; null answers for every host on that port. */
+  readonly scheme: UrlScheme;
+  /** Lower-cased host name or address; null answers for every host on that port. Always null for tcp, never for dns. */
   readonly host: string | null;
+  /** 0 for dns, which takes none. */
   readonly port: number;
-  /** Starts and, for a prefix, ends with `/`. */
+  /** Starts and, for a prefix, ends with `/`, which is all there is for tcp and dns. */
   readonly path: string;
 }
 
@@ -117,7 +122,7 @@ export interface EndpointConfig {
   /** The port the instances listen on, in the container. 0 publishes nothing. */
   readonly port: number;
   readonly cloud: 'docker' | null;
-  readonly loadBalancer: 'nginx' | null;
+  readonly loadBalancer: BalancerKind | null;
   readonly weight: number;
   readonly staticInstances: readonly StaticInstance[];
   readonly redirect: string | null;
@@ -132,7 +137,10 @@ export interface EndpointConfig {
   /** Null when `cloud` is unset: such an endpoint serves its static instances only. */
   readonly container: ContainerConfig | null;
   readonly placement: PlacementConfig;
+  /** The settings of every load balancer there is; those of `loadBalancer` count. */
   readonly nginx: NginxConfig;
+  readonly haproxy: HaproxyConfig;
+  readonly tcp: TcpConfig;
 }
 
 // ------------------------------------------------------------------------------------------------------ records by writer

@@ -1,3 +1,4 @@
+import type { HaproxyConfig, TcpConfig } from './balancer-config.js';
 import type { ContainerConfig, EndpointUrl, EpochMark, Json, NginxConfig } from './model.js';
 import type { TrafficReport } from './traffic.js';
 
@@ -201,8 +202,29 @@ export interface Backend {
   readonly weight: number;
 }
 
-/** One endpoint as its load balancer serves it. */
-export interface Service {
+/** One endpoint as its load balancer serves it, with the settings of that load balancer. */
+export type Service = NginxService | HaproxyService | DnsmasqService | TcpService;
+
+export interface NginxService extends AnyService {
+  readonly kind: 'nginx';
+  readonly nginx: NginxConfig;
+}
+
+export interface HaproxyService extends AnyService {
+  readonly kind: 'haproxy';
+  readonly haproxy: HaproxyConfig;
+}
+
+export interface DnsmasqService extends AnyService {
+  readonly kind: 'dnsmasq';
+}
+
+export interface TcpService extends AnyService {
+  readonly kind: 'tcp';
+  readonly tcp: TcpConfig;
+}
+
+interface AnyService {
   readonly endpoint: string;
   readonly url: EndpointUrl;
   readonly backends: readonly Backend[];
@@ -210,7 +232,6 @@ export interface Service {
   readonly draining?: readonly Backend[];
   /** Where requests go while there is no backend; null answers 503. */
   readonly redirect: string | null;
-  readonly nginx: NginxConfig;
   /** How far back its traffic is reported; does not shape the configuration. */
   readonly windowMs: number;
 }
@@ -219,13 +240,22 @@ export interface ApplyReport {
   /** False when the running configuration already was this one, byte for byte: nothing was written or reloaded. */
   readonly changed: boolean;
   readonly setAside: Readonly<Record<string, string>>;
+  /** Of several load balancers on one host, those that failed; absent when none did. */
+  readonly failed?: BalancerFailure;
 }
 
-export interface LoadBalancer {
+export interface BalancerFailure {
+  /** In plain words. */
+  readonly problem: string;
+  /** What was served for these may still be served. */
+  readonly endpoints: readonly string[];
+}
+
+export interface LoadBalancer<S extends Service = Service> {
   /** Starts it, or takes over the one a former daemon left running. */
   open(): Promise<void>;
   /** Returns once every worker runs the new configuration. On failure the last good one stays and `balancer_*` is thrown. */
-  apply(services: readonly Service[]): Promise<ApplyReport>;
+  apply(services: readonly S[]): Promise<ApplyReport>;
   /** What it saw since `open`; safe to call often. */
   traffic(nowMs: number): Promise<TrafficReport>;
   /** Stops watching; the load balancer itself goes on serving. */

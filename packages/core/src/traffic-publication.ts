@@ -83,8 +83,12 @@ function parted(endpoints: TrafficReport['endpoints']): readonly TrafficReport['
 const isSeen = ({ active, requests, errors, refused }: BackendTraffic): boolean =>
   active > 0 || requests > 0 || errors > 0 || refused > 0;
 
-const isQuiet = ({ buckets, times, active, backends }: EndpointTraffic): boolean =>
-  buckets.length === 0 && times.length === 0 && active === 0 && Object.keys(backends).length === 0;
+const isQuiet = ({ buckets, times, active, backends, completeSinceMs }: EndpointTraffic): boolean =>
+  completeSinceMs === undefined &&
+  buckets.length === 0 &&
+  times.length === 0 &&
+  active === 0 &&
+  Object.keys(backends).length === 0;
 
 function sizeOf(name: string, { buckets, times, backends }: EndpointTraffic): number {
   const ids = Object.keys(backends).reduce((bytes, id) => bytes + id.length + BACKEND_BYTES, 0);

@@ -96,7 +96,8 @@ export function measureSightings(sightings: readonly Sighting[], coverage: Cover
     }
   }
   metrics['instances'] = { kind: 'direct', value: options.instances, ageMs: 0, sources: { reported: 1, expected: 1 } };
-  const partial = reported < expectedSources || incomplete;
+  const cut = sightings.some(({ report, traffic }) => isHeard(report, nowMs, windowMs) && isPart(report, windowMs, traffic));
+  const partial = reported < expectedSources || incomplete || cut;
   const settled = options.settled === undefined ? {} : { settled: options.settled };
   return { metrics, requests: sums.requests / 1000, partial, ...settled };
 }
@@ -105,7 +106,11 @@ const isHeard = (report: TrafficReport, nowMs: number, windowMs: number): boolea
   report.atMs <= nowMs + MAX_AHEAD_MS && report.atMs >= nowMs - STALE_WINDOWS * windowMs;
 
 /** The log begins inside the window. */
-const isPart = (report: TrafficReport, windowMs: number): boolean => report.completeSinceMs > report.atMs - windowMs;
+const isPart = (report: TrafficReport, windowMs: number, traffic?: EndpointTraffic): boolean =>
+  sinceOf(report, traffic) > report.atMs - windowMs;
+
+const sinceOf = (report: TrafficReport, traffic?: EndpointTraffic): number =>
+  Math.max(report.completeSinceMs, traffic?.completeSinceMs ?? Number.NEGATIVE_INFINITY);
 
 /** Added up in place, one per call of `measure`. */
 interface Sums {
@@ -132,8 +137,8 @@ function newSums(): Sums {
 
 function addTraffic(sums: Sums, report: TrafficReport, traffic: EndpointTraffic, windowMs: number): void {
   const endMs = report.atMs;
-  const part = isPart(report, windowMs);
-  const startMs = part ? report.completeSinceMs : endMs - windowMs;
+  const part = isPart(report, windowMs, traffic);
+  const startMs = part ? sinceOf(report, traffic) : endMs - windowMs;
   let requests = 0;
   let bytes = 0;
   // Newest last, so a short window looks at its few seconds only.

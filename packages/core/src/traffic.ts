@@ -26,6 +26,8 @@ export interface EndpointTraffic {
   /** Connections open to its backends now. */
   readonly active: number;
   readonly backends: Readonly<Record<string, BackendTraffic>>;
+  /** As that of the report, when it is later for this endpoint: of several load balancers on a host one may not answer. */
+  readonly completeSinceMs?: number;
 }
 
 /** Keyed by instance id in `EndpointTraffic.backends`. */

@@ -2,17 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Agent, startAgent } from '@reactor/agent';
+import { type Agent, combineDrivers, startAgent } from '@reactor/agent';
 import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
 import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
 import { createEngine } from '@reactor/docker';
-import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { openState } from '@reactor/state';
+import { balancerDrivers } from './balancers.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile } from './mark-file.js';
-import { findProgram } from './program.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
 
@@ -74,7 +73,7 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
     parts.agent = await startAgent({
       ...common,
       engine,
-      balancer: createNginx({ ...nginxOptions(config), meter, log }),
+      balancer: combineDrivers({ drivers: balancerDrivers(config, { meter, log }), clock: systemClock, log }),
       resolve: (record) => {
         const resolved = resolve(record);
         return 'error' in resolved ? null : resolved.config;
@@ -158,15 +157,6 @@ async function requireKey(store: StateStore, config: DaemonConfig, log: Log): Pr
   // Not through the log: this is the one line that must carry it, and only the operator's terminal should.
   process.stderr.write(`The API listens beyond this machine, so it was given a key. It is shown only now: ${key}\n`);
   log('warning', 'the API listens beyond this machine and had no key: one was made and printed to standard error');
-}
-
-function nginxOptions(config: DaemonConfig): Pick<NginxOptions, 'mode' | 'binary' | 'logLimitBytes'> {
-  const { user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
-  const system = configPath !== null && sitePath !== null && pidFile !== null;
-  const mode: NginxOptions['mode'] = system
-    ? { kind: 'system', configPath, sitePath, pidFile, logPath: '/var/log/nginx/reactor.log', mainFile: null }
-    : { kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers };
-  return { mode, binary: findProgram(config.nginx.binary), logLimitBytes };
 }
 
 function describeState(config: DaemonConfig): string {

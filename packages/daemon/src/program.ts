@@ -5,17 +5,19 @@ import { ReactorError } from '@reactor/core';
 /** Where Debian keeps servers; not on the PATH of every account. */
 const SYSTEM_PATH = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** The absolute path of a program named in the configuration. */
-export function findProgram(name: string, path: string = process.env['PATH'] ?? ''): string {
+/** The absolute path of a program named in the configuration; `key` is where. */
+export function findProgram(key: string, name: string, path: string = process.env['PATH'] ?? ''): string {
+  const found = lookForProgram(name, path);
+  if (found !== null) return found;
+  throw new ReactorError('config_invalid', `${key}: no program '${name}' on this machine; install it or name its path`);
+}
+
+/** Null when it is not installed. */
+export function lookForProgram(name: string, path: string = process.env['PATH'] ?? ''): string | null {
   const candidates = isAbsolute(name)
     ? [name]
     : [...path.split(':').filter(Boolean), ...SYSTEM_PATH].map((dir) => join(dir, name));
-  const found = candidates.find(isExecutable);
-  if (found) return found;
-  throw new ReactorError(
-    'config_invalid',
-    `loadbalancer:nginx.binary: no program '${name}' on this machine; install nginx or name its path`,
-  );
+  return candidates.find(isExecutable) ?? null;
 }
 
 function isExecutable(file: string): boolean {

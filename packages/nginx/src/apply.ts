@@ -1,4 +1,11 @@
-import { type ApplyReport, describeError, type LogLevel, type Meter, ReactorError, type Service } from '@reactor/core';
+import {
+  type ApplyReport,
+  describeError,
+  type LogLevel,
+  type Meter,
+  ReactorError,
+  type NginxService as Service,
+} from '@reactor/core';
 import { type Home, type Staged, sameFiles } from './home.js';
 import { whyUnavailable } from './listen-ports.js';
 import { findMaster, reloadMaster, signalMaster, startMaster, testConfiguration } from './process.js';

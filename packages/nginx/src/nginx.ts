@@ -1,8 +1,13 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ApplyReport, describeError, type LoadBalancer, type Service, type TrafficReport } from '@reactor/core';
+import {
+  type ApplyReport,
+  describeError,
+  type LoadBalancer,
+  type NginxService as Service,
+  type TrafficReport,
+} from '@reactor/core';
 import { Application } from './apply.js';
-import { BackendAddresses } from './backend-addresses.js';
 import { openConnections } from './connections.js';
 import type { Home } from './home.js';
 import { LogLines } from './log-line.js';
@@ -35,16 +40,15 @@ interface Waiting {
   readonly report: Promise<ApplyReport>;
 }
 
-export function createNginx(options: NginxOptions): LoadBalancer {
+export function createNginx(options: NginxOptions): LoadBalancer<Service> {
   checkOptions(options);
   return new Nginx(options);
 }
 
-class Nginx implements LoadBalancer {
+class Nginx implements LoadBalancer<Service> {
   readonly #options: NginxOptions;
   readonly #home: Home;
   readonly #application: Application;
-  readonly #addresses: BackendAddresses;
   readonly #traffic = new Traffic();
   readonly #lines = new LogLines(this.#traffic);
   readonly #reader: LogReader;
@@ -67,7 +71,6 @@ class Nginx implements LoadBalancer {
     this.#home =
       options.mode.kind === 'own' ? new OwnHome(options.mode, options, ipv6) : new SystemHome(options.mode, options, ipv6);
     this.#application = new Application({ home: this.#home, binary, ipv6, meter, log });
-    this.#addresses = new BackendAddresses((message) => log('warning', message));
     this.#reader = new LogReader({
       path: this.#home.logPath,
       lines: this.#lines,
@@ -123,12 +126,11 @@ class Nginx implements LoadBalancer {
   }
 
   async #apply(services: readonly Service[]): Promise<ApplyReport> {
-    const resolved = await this.#addresses.resolve(services);
     // Before the reload: the first request of a new backend must find its counter. After it nothing new can come for the
     // old ones, which are remembered anyway.
-    this.#traffic.configure(resolved.map(withDraining), this.#now());
+    this.#traffic.configure(services.map(withDraining), this.#now());
     this.#configured = true;
-    const report = await this.#application.apply(resolved);
+    const report = await this.#application.apply(services);
     if (report.changed) this.#reloadsLeft -= 1;
     return report;
   }

@@ -3,7 +3,7 @@ import {
   binOf,
   type EndpointTraffic,
   MAX_BIN,
-  type Service,
+  type NginxService as Service,
   type SketchBins,
   type TrafficBucket,
 } from '@reactor/core';

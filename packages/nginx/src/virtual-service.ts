@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Backend, EndpointUrl, Service } from '@reactor/core';
+import type { Backend, EndpointUrl, NginxService as Service } from '@reactor/core';
 
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
@@ -127,6 +127,7 @@ const redirectOf = (service: Service) => service.redirect ?? service.nginx.redir
 function faultOf(service: Service): string | null {
   const { url, nginx, backends } = service;
   const redirect = redirectOf(service);
+  if (url.scheme !== 'http' && url.scheme !== 'https') return `url: nginx does not serve ${url.scheme}://`;
   if (url.host !== null && !HOST.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
     return 'url: the host is not a host name or an address';
   }

@@ -1,4 +1,4 @@
-import type { Service } from '@reactor/core';
+import type { NginxService as Service } from '@reactor/core';
 import fc from 'fast-check';
 import { portsOf, renderMain, renderShared, renderSites } from '../src/render.js';
 import { groupServices } from '../src/virtual-service.js';
@@ -147,9 +147,10 @@ describe('what is set aside', () => {
   test('whatever the service, no byte outside the allow-list is rendered', () => {
     const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom(...HOSTILE, 'a.b', 'x-1'));
     const service = fc.record({
+      kind: fc.constant('nginx' as const),
       endpoint: text,
       url: fc.record({
-        scheme: fc.constantFrom('http' as const, 'https' as const),
+        scheme: fc.constantFrom('http' as const, 'https' as const, 'tcp' as const, 'dns' as const),
         host: fc.option(text),
         port: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.double()),
         path: fc.oneof(

@@ -1,4 +1,4 @@
-import type { Backend, NginxConfig, Service } from '@reactor/core';
+import type { Backend, NginxConfig, NginxService as Service } from '@reactor/core';
 
 const NGINX: NginxConfig = {
   keepalive: 0,
@@ -22,6 +22,7 @@ export interface ServiceParts {
 /** A service on a port; everything else plain unless said. */
 export function serviceAt(endpoint: string, port: number, parts: ServiceParts = {}): Service {
   return {
+    kind: 'nginx',
     endpoint,
     url: { scheme: parts.scheme ?? 'http', host: parts.host ?? null, port, path: parts.path ?? '/' },
     backends: parts.backends ?? [],

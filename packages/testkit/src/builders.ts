@@ -45,6 +45,18 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     container: aContainerConfig(),
     placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
     nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+    haproxy: {
+      balance: 'roundrobin',
+      sticky: true,
+      checkUrl: null,
+      errorLocation: null,
+      connectTimeoutMs: 5_000,
+      serverTimeoutMs: 50_000,
+      ssl: false,
+      sslCertificate: null,
+      sslKey: null,
+    },
+    tcp: { exclusive: true, disposable: false, disposeMinMs: 30_000, reconnectMs: 60_000, clientSubnets: [] },
     ...change,
     scaling: {
       minInstances: 1,

@@ -1,11 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Backend, Service } from '@reactor/core';
-import { compare } from './virtual-service.js';
 
 /**
- * Host names of static backends to addresses. nginx would look them up itself, but refuse everything when one name
- * fails, and log addresses that we could not map back. A name that fails keeps its last answer; without one the backend
+ * Host names of static backends to addresses, for all load balancers. They would look them up themselves, but refuse
+ * everything when one name fails, and report addresses that we could not map back. A name that fails keeps its last answer; without one the backend
  * is left out.
  */
 const LOOKUP_LIMIT_MS = 2_000;
@@ -50,7 +49,7 @@ export class BackendAddresses {
         found
           .filter((one) => one.family === family)
           .map((one) => one.address)
-          .sort(compare),
+          .sort(),
       );
     } catch {
       if (!this.#known.has(name)) this.#report('a static instance has a host name that cannot be resolved; it is left out');

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import type { BalancerDriver } from '@reactor/agent';
+import type { DaemonConfig } from '@reactor/config';
+import type { LogLevel, Meter } from '@reactor/core';
+import { createNginx, type NginxOptions } from '@reactor/nginx';
+import { findProgram, lookForProgram } from './program.js';
+
+export interface BalancerSurroundings {
+  readonly meter: Meter;
+  readonly log: (level: LogLevel, message: string) => void;
+}
+
+/** The load balancers this host can run, each made when it is first needed; see `combineDrivers`. */
+export function balancerDrivers(config: DaemonConfig, surroundings: BalancerSurroundings): readonly BalancerDriver[] {
+  return [nginxDriver(config, surroundings)];
+}
+
+function nginxDriver(config: DaemonConfig, surroundings: BalancerSurroundings): BalancerDriver {
+  const { binary } = config.nginx;
+  const find = programOf('nginx', binary, 'nginx');
+  return {
+    kind: 'nginx',
+    // It reads its log from the first line on, so it always runs where it is installed.
+    ranBefore: find.missing() === null,
+    missing: find.missing,
+    create: () => createNginx({ ...nginxOptions(config, find.path()), ...surroundings }),
+  };
+}
+
+/** A program that the configuration names must be there; one that is only the default may be missing until it is needed. */
+function programOf(kind: string, name: string, usual: string) {
+  const key = `loadbalancer:${kind}.binary`;
+  if (name !== usual) findProgram(key, name);
+  const missing = (): string | null =>
+    lookForProgram(name) === null
+      ? `not installed: no program '${name}' on this host; install it, or name its path in ${key}`
+      : null;
+  return { missing, path: () => findProgram(key, name) };
+}
+
+function nginxOptions(config: DaemonConfig, binary: string): Pick<NginxOptions, 'mode' | 'binary' | 'logLimitBytes'> {
+  const { user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
+  const system = configPath !== null && sitePath !== null && pidFile !== null;
+  const mode: NginxOptions['mode'] = system
+    ? { kind: 'system', configPath, sitePath, pidFile, logPath: '/var/log/nginx/reactor.log', mainFile: null }
+    : { kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers };
+  return { mode, binary, logLimitBytes };
+}
