@@ -1,4 +1,5 @@
 import { groupServices, Traffic } from '../../packages/nginx/dist/index.js';
+import { aNginxConfig } from '../../packages/testkit/dist/builders.js';
 
 /** An access log as our nginx writes it, for 10 endpoints with 3 backends each, and the counters its lines belong to. */
 
@@ -17,7 +18,7 @@ export function someServices() {
       weight: 1,
     })),
     redirect: null,
-    nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+    nginx: aNginxConfig(),
     windowMs: WINDOW_MS,
   }));
 }

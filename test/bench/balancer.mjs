@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNginx } from '../../packages/nginx/dist/index.js';
+import { aNginxConfig } from '../../packages/testkit/dist/builders.js';
 import { startBareNginx } from './bare-nginx.mjs';
 import { figure } from './figure.mjs';
 import { alternate, median, timed } from './sample.mjs';
@@ -108,6 +109,7 @@ async function changes(host, bare, backends, say) {
   const directory = join(host.directory, 'changing-nginx');
   const nginx = createNginx({
     mode: { kind: 'own', directory, user: null, workers: 0 },
+    certificates: join(directory, 'certificates'),
     binary: '/usr/sbin/nginx',
     logLimitBytes: 64 * 1024 * 1024,
     meter,
@@ -162,7 +164,7 @@ function serviceOf(addresses) {
     const [host, port] = address.split(':');
     return { id: `i${index}`, host, port: Number(port), weight: 1 };
   });
-  const nginx = { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null };
+  const nginx = aNginxConfig();
   return [
     {
       endpoint: 'changing',

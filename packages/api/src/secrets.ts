@@ -9,6 +9,7 @@ const MASK = '***';
 /** Every value that the mask replaces, by section prefix and key. */
 const MASKED: readonly { readonly section: RegExp; readonly key: string; readonly mask: (value: string) => string }[] = [
   { section: /^loadbalancer:/, key: 'ssl_key', mask: (value) => (value.trim() === '' ? value : MASK) },
+  { section: /^loadbalancer:/, key: 'request_headers', mask: (value) => (value.trim() === '' ? value : MASK) },
   { section: /^cloud:/, key: 'environment', mask: maskEnvironment },
 ];
 

@@ -365,6 +365,16 @@ describe('secrets', () => {
     expect((await running.endpoint('pyex'))?.document['cloud:docker']?.['environment']).toBe('MODE=canary-2,NEW=1');
   });
 
+  test('are headers for the instances too, and kept when the mask is written back', async () => {
+    const headers = '[loadbalancer:nginx]\nrequest_headers =\n  X-Key: canary-4\n  X-B: canary-5\n';
+    await running.client.createEndpoint('pyex', `${PYEX}${headers}`);
+    const before = await running.endpoint('pyex');
+    const masked = await running.client.endpoint('pyex');
+    expect(masked['loadbalancer:nginx']?.['request_headers']).toBe('***');
+    await running.client.replaceEndpoint('pyex', masked);
+    expect(await running.endpoint('pyex')).toEqual(before);
+  });
+
   test('a mask for nothing is refused', async () => {
     expect(await code(running.client.createEndpoint('pyex', `${PYEX}environment=TOKEN=***\n`))).toBe('config_invalid');
   });

@@ -7,6 +7,8 @@ export interface PairFault {
   readonly message: string;
 }
 
+/** Fewer are refused by today's TLS libraries, on either side. */
+const RSA_BITS_MIN = 2048;
 const BLOCKS = /^(?:-----BEGIN ([A-Z0-9 ]+)-----\n[A-Za-z0-9+/=\n]+\n-----END \1-----(?:\n|$))+$/;
 
 export function pairFault(certificate: string, key: string): PairFault | null {
@@ -24,6 +26,10 @@ export function pairFault(certificate: string, key: string): PairFault | null {
     secret = createPrivateKey(key);
   } catch {
     return { of: 'key', message: 'the private key cannot be read' };
+  }
+  const bits = leaf.publicKey.asymmetricKeyType === 'rsa' ? leaf.publicKey.asymmetricKeyDetails?.modulusLength : undefined;
+  if (bits !== undefined && bits < RSA_BITS_MIN) {
+    return { of: 'certificate', message: `its RSA key has ${bits} bits; expected at least ${RSA_BITS_MIN}` };
   }
   return leaf.checkPrivateKey(secret) ? null : { of: 'key', message: 'private key does not match certificate' };
 }

@@ -20,6 +20,7 @@ import {
   parseVolume,
   parseVolumesFrom,
 } from './container-value.js';
+import { headers } from './header.js';
 import {
   anyText,
   boolean,
@@ -213,15 +214,52 @@ export const ENDPOINT_KEYS = {
   ),
 
   stickySessions: nginx('sticky_sessions', boolean(), 'false', 'Keep a client at one instance'),
-  keepalive: nginx('keepalive', whole(0, 1024), '0', 'Idle connections kept open to the instances'),
+  stickyBy: nginx(
+    'sticky_by',
+    choice('way', ['cookie', 'address']),
+    'cookie',
+    'What a client is known by; by address, new instances take some of the clients over',
+  ),
+  keepalive: nginx('keepalive', whole(0, 1024), '0', 'Idle connections each worker keeps open to the instances; 0 is 32'),
   ssl: nginx('ssl', boolean(), 'false', 'Terminate TLS here'),
-  sslCertificate: nginx('ssl_certificate', optional(anyText()), '', 'Certificate chain, PEM'),
+  sslCertificate: nginx('ssl_certificate', optional(anyText()), '', 'Certificate chain, PEM; unset is made here, self-signed'),
   sslKey: nginx('ssl_key', optional(anyText()), '', 'Private key, PEM', { secret: true }),
+  redirectHttp: nginx('redirect_http', boolean(), 'false', 'Send http:// of the same host, port 80, to https'),
   balancerRedirect: nginx(
     'redirect',
     optional(text('http(s) URL', parseRedirect)),
     '',
     'As redirect of [endpoint], and before it',
+  ),
+  maxBody: nginx('max_body', size(0, 'minimum'), '0', 'Largest request body; 0 is no limit'),
+  nginxConnectTimeout: nginx('connect_timeout', duration(1, HOUR_MS), '2', 'Time an instance has to accept a connection'),
+  sendTimeout: nginx('send_timeout', duration(1, DAY_MS), '60', 'Time an instance may take nothing of a request'),
+  readTimeout: nginx('read_timeout', duration(1, DAY_MS), '60', 'Time an instance may send nothing of an answer'),
+  clientKeepalive: nginx(
+    'client_keepalive',
+    duration(0, HOUR_MS),
+    '75',
+    'Time an idle client keeps its connection; with 0 no reload can cut one off',
+  ),
+  buffering: nginx('buffering', boolean(), 'false', 'Take answers off instances at once, for slow clients; false streams'),
+  requestBuffering: nginx(
+    'request_buffering',
+    boolean(),
+    'false',
+    'Take a request whole before an instance is asked; needs max_body',
+  ),
+  requestHeaders: nginx(
+    'request_headers',
+    headers('request'),
+    '',
+    'Headers set for the instances; one without a value is taken away',
+    { secret: true },
+  ),
+  responseHeaders: nginx(
+    'response_headers',
+    headers('response'),
+    '',
+    'Headers set for the clients; one without a value is taken away',
   ),
 
   balance: haproxy(

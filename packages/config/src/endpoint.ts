@@ -113,10 +113,21 @@ function readNginx(values: Values): NginxConfig {
   return {
     keepalive: values.read(KEY.keepalive),
     stickySessions: values.read(KEY.stickySessions),
+    stickyBy: values.read(KEY.stickyBy),
     ssl: values.read(KEY.ssl),
     sslCertificate: values.read(KEY.sslCertificate),
     sslKey: values.read(KEY.sslKey),
+    redirectHttp: values.read(KEY.redirectHttp),
     redirect: values.read(KEY.balancerRedirect),
+    maxBodyBytes: values.read(KEY.maxBody),
+    connectTimeoutMs: values.read(KEY.nginxConnectTimeout),
+    sendTimeoutMs: values.read(KEY.sendTimeout),
+    readTimeoutMs: values.read(KEY.readTimeout),
+    clientKeepaliveMs: values.read(KEY.clientKeepalive),
+    buffering: values.read(KEY.buffering),
+    requestBuffering: values.read(KEY.requestBuffering),
+    requestHeaders: values.read(KEY.requestHeaders),
+    responseHeaders: values.read(KEY.responseHeaders),
   };
 }
 
@@ -173,6 +184,9 @@ function checkTogether(values: Values, config: EndpointConfig): void {
   }
   if (config.container !== null) checkContainer(values, config.container, config.port);
   checkTls(values, config);
+  if (config.nginx.requestBuffering && config.nginx.maxBodyBytes === 0) {
+    values.mistake(KEY.maxBody, 'required with request_buffering: bodies are kept on disk', KEY.requestBuffering);
+  }
   for (const key of [KEY.redirect, KEY.balancerRedirect]) {
     const redirect = values.read(key);
     if (redirect !== null && config.url !== null && wouldLoop(redirect, config.url)) {
@@ -194,6 +208,9 @@ function checkContainer(values: Values, container: ContainerConfig, port: number
 }
 
 function checkTls(values: Values, config: EndpointConfig): void {
+  if (config.nginx.redirectHttp && !config.nginx.ssl) {
+    values.mistake(KEY.redirectHttp, 'needs ssl = true and a url that starts with https://');
+  }
   for (const kind of ['nginx', 'haproxy'] as const) {
     const key = TLS_KEYS[kind];
     const { ssl, sslCertificate, sslKey } = config[kind];
@@ -221,9 +238,15 @@ function adviseTogether(values: Values, config: EndpointConfig): void {
   if (url !== null && loadBalancer === null) values.warn(KEY.loadBalancer, 'unset: nothing will serve the url', KEY.url);
   if (url === null && loadBalancer !== null)
     values.warn(KEY.url, `unset: ${loadBalancer} has nothing to serve`, KEY.loadBalancer);
-  if ((loadBalancer === 'nginx' || loadBalancer === 'haproxy') && config[loadBalancer].ssl) {
-    const unset = `unset: ${loadBalancer} will not serve the url before ssl_certificate and ssl_key are set`;
-    if (config[loadBalancer].sslCertificate === null) values.warn(TLS_KEYS[loadBalancer].certificate, unset, KEY.url);
+  if (loadBalancer === 'nginx' && config.nginx.ssl && config.nginx.sslCertificate === null) {
+    values.warn(KEY.sslCertificate, 'unset: every host makes one itself, which clients trust only when told to', KEY.url);
+  }
+  if (loadBalancer === 'haproxy' && config.haproxy.ssl && config.haproxy.sslCertificate === null) {
+    const unset = 'unset: haproxy will not serve the url before ssl_certificate and ssl_key are set';
+    values.warn(KEY.haproxySslCertificate, unset, KEY.url);
+  }
+  if (config.nginx.stickyBy === 'address' && !config.nginx.stickySessions) {
+    values.warn(KEY.stickyBy, 'has no effect without sticky_sessions = true');
   }
   if (drainTimeoutMs < decommissionedTimeoutMs) {
     const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;

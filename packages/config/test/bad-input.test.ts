@@ -19,6 +19,40 @@ const inScaling = (line: string) => told(`[scaling]\n${line}\n`);
 const inDocker = (line: string) => told(`[cloud:docker]\n${line}\n`);
 const inNginx = (line: string) => told(`[loadbalancer:nginx]\n${line}\n`);
 
+/** 1024 bits of RSA, made for this test. */
+const WEAK = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIB/DCCAWWgAwIBAgIUDfJC/i5KJ7XV3RY9MYv60kmcTz8wDQYJKoZIhvcNAQEL
+BQAwDzENMAsGA1UEAwwEd2VhazAgFw0yNjExMjExNTU5MjBaGA8yMTI2MTAyODE1
+NTkyMFowDzENMAsGA1UEAwwEd2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkC
+gYEAwrnL1PGnzL2XXptpSNmnQU638hbMHJMe/oidVHL6aljwInTNCbIcc4gKGDad
+OTNBTHKDlkYYu8Iu0CTTzPgxJMPF5XaZF6YHSHW7ktEQFDFUU8MWhc93wawdzAdT
+i3JdUulsoeiF9ptMG9N9CKg1td4WXThvYRenCMP6mHSVMVsCAwEAAaNTMFEwHQYD
+VR0OBBYEFGZF05Mwxs77ZX6jJzWAZEbmQmKiMB8GA1UdIwQYMBaAFGZF05Mwxs77
+ZX6jJzWAZEbmQmKiMA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADgYEA
+oMpxKevu525MHMn04GUnIK7C3fhq2VuTqapibFlSExMiNvfCLjWRgKobkt9gH4I6
+IeYUyott3LxhBGDE8wihvXwanHGBEGmh4ZQe/oThQPDP8sl0tBYigJ9MpqyKwiRh
+SEw0JNWc7L1e4OnG9QIXzhxVdZGG6eYypnKxXKNW3iw=
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBAMK5y9Txp8y9l16b
+aUjZp0FOt/IWzByTHv6InVRy+mpY8CJ0zQmyHHOIChg2nTkzQUxyg5ZGGLvCLtAk
+08z4MSTDxeV2mRemB0h1u5LREBQxVFPDFoXPd8GsHcwHU4tyXVLpbKHohfabTBvT
+fQioNbXeFl04b2EXpwjD+ph0lTFbAgMBAAECgYB0ZSbH5KMOqQ1ACdmHKELnsKwX
+UzUyp2ZRc0vH3Op+gycXEYY2E3caP+j4zDxyooaXsaOiQcgrA0mENV89F+YXLtQ2
+gN5Q9weLRgl1XC8apM/RUchM8pEtGFKG8mASBmpt2jfJbSQKMIG4MPfR4AJCtTh+
+Z6vD7zL9bfkqSKM1UQJBAOKHfuTmseTWIGOXPodh67pGI7miHPAj1LTblE/kYqpX
+5+sHQ39GDC2erBpJiPVs/oOHx/auWkiFTOQ8rImlQr8CQQDcDxeN93Jiazy2Aeg3
+F4WqwcRiAXfe9gijWjf/iL9elVeD7vU39BoGgRyiNg4VOcDH0DxNVTPaz2pj1d0p
+wSRlAkEAlSpp6arri2dgzpOiTh2xzugu0Ccq7Qp7H1jUEcOvIMJf6gjPbnievk+U
+vn6bnBjYg54ek5Z9xvFYD5bQepcDGwJAHEhYR6fA7MNJlz7hgIsmY87plYsIxAAt
+FgmXXuFNbzOUfuFsZNebrLBVZMe7waCdlVC/H1VPB9VWoCQxe5dWPQJATpXRfyx6
+blW+prdgqGABT8ej+Ib2JDqlWDa0CghEfoEzOP6vC77qzasK4eu0OFTCATHWGmpN
+EQBJPYllV4//Ag==
+-----END PRIVATE KEY-----`,
+};
+const indented = (pem: string) => pem.trim().replaceAll('\n', '\n  ');
+
 const deepJson = `{"endpoint":${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
 const bomb = `[endpoint]\nx0 = ${'a'.repeat(100)}\n${Array.from({ length: 10 }, (_, n) => `x${n + 1} = ${`%(x${n})s`.repeat(10)}`).join('\n')}\n`;
 
@@ -180,6 +214,37 @@ test.each<[string, string, string]>([
     'B51 password',
     inNginx('ssl_certificate=x\nssl_key=-----BEGIN ENCRYPTED PRIVATE KEY-----'),
     'the private key is password-protected',
+  ],
+  [
+    'B51 weak',
+    told(`[loadbalancer:nginx]\nssl_certificate=${indented(WEAK.certificate)}\nssl_key=${indented(WEAK.key)}`),
+    'its RSA key has 1024 bits; expected at least 2048',
+  ],
+  ['redirect to https without it', inNginx('redirect_http=true'), 'redirect_http (line 2, column 15): needs ssl = true'],
+  ['stickiness', inNginx('sticky_by=ip'), "unknown way 'ip'; expected cookie, address"],
+  [
+    'stickiness that is off',
+    inNginx('sticky_by=address'),
+    'warning: loadbalancer:nginx.sticky_by (line 2, column 11): has no effect without',
+  ],
+  ['body limit', inNginx('max_body=lots'), 'is not a size'],
+  ['body limit that is none', inNginx('request_buffering=true'), 'max_body (line 2, column 19): required with request_buffering'],
+  ['no time to connect', inNginx('connect_timeout=0'), 'must be > 0'],
+  ['a day and more', inNginx('read_timeout=25h'), 'above 86 400 s'],
+  ['header without a colon', inNginx('request_headers=X-A b'), 'expected Name: value'],
+  ['header in one word', inNginx('request_headers=X-A:b'), 'with a blank after the colon'],
+  ['header name', inNginx('request_headers=X_A: b'), 'a name is letters, digits and -'],
+  ['header twice', inNginx('request_headers=X-A: b\n  x-a: c'), '(line 3, column 3): x-a is set twice'],
+  ['header of ours', inNginx('request_headers=X-Real-IP: 127.0.0.1'), "X-Real-IP is the load balancer's own"],
+  ['header that frames', inNginx('response_headers=Transfer-Encoding: chunked'), "Transfer-Encoding is the load balancer's own"],
+  ['header of nginx', inNginx('response_headers=X-Accel-Redirect: /x'), "X-Accel-Redirect is the load balancer's own"],
+  ['header with a variable', inNginx('response_headers=X-A: $host'), 'any visible ASCII character but $ and'],
+  ['header with both quotes', inNginx(`response_headers=X-A: "'`), 'has both kinds of quotes'],
+  ['header that is long', inNginx(`response_headers=X-A: ${'a'.repeat(1025)}`), 'longer than 1024'],
+  [
+    'headers without end',
+    inNginx(`request_headers=${Array.from({ length: 33 }, (_, n) => `X-${n}: a`).join(', ')}`),
+    'more than 32 headers',
   ],
   ...['//evil', 'javascript:x', 'http://', 'http://a$b/', 'http://a/;x', 'https://a/"'].map((text): [string, string, string] => [
     `B53 ${text}`,

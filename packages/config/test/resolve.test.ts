@@ -61,7 +61,25 @@ describe('an endpoint', () => {
         links: [],
       },
       placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
-      nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+      nginx: {
+        keepalive: 0,
+        stickySessions: false,
+        stickyBy: 'cookie',
+        ssl: false,
+        sslCertificate: null,
+        sslKey: null,
+        redirectHttp: false,
+        redirect: null,
+        maxBodyBytes: 0,
+        connectTimeoutMs: 2000,
+        sendTimeoutMs: 60_000,
+        readTimeoutMs: 60_000,
+        clientKeepaliveMs: 75_000,
+        buffering: false,
+        requestBuffering: false,
+        requestHeaders: [],
+        responseHeaders: [],
+      },
       haproxy: {
         balance: 'roundrobin',
         sticky: true,
@@ -422,4 +440,20 @@ test.each([
   ['URL', ['url'], 'url'],
 ])('for %s of %j the suggestion is %s', (word, candidates, suggestion) => {
   expect(suggest(word, candidates)).toBe(suggestion);
+});
+
+test('headers are read one per line, or from a list; commas of their own stay', () => {
+  const { config } = resolve(
+    "[loadbalancer:nginx]\nrequest_headers =\n  X-A: b, c\n  Accept-Encoding:\nresponse_headers = X-B: 'q', X-C: d\n",
+  );
+  expect(config.nginx.requestHeaders).toEqual([
+    ['X-A', 'b, c'],
+    ['Accept-Encoding', ''],
+  ]);
+  expect(config.nginx.responseHeaders).toEqual([
+    ['X-B', "'q'"],
+    ['X-C', 'd'],
+  ]);
+  const { document } = readDocument('{"loadbalancer:nginx":{"request_headers":["X-A: b","X-B: c"]}}');
+  expect(resolveEndpoint(document).config.nginx.requestHeaders).toHaveLength(2);
 });

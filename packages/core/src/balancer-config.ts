@@ -1,9 +1,37 @@
-/** The settings of the load balancers beside nginx, resolved. */
+import type { Header } from './http-header.js';
+
+/** The settings of the load balancers, resolved. */
 
 /** What serves an endpoint's url on each host. */
 export type BalancerKind = 'nginx' | 'haproxy' | 'dnsmasq' | 'tcp';
 
 export type Balance = 'roundrobin' | 'leastconn' | 'uri' | 'source';
+
+export interface NginxConfig {
+  /** Idle connections to the instances per worker; 0 is the driver's own choice. */
+  readonly keepalive: number;
+  readonly stickySessions: boolean;
+  /** What a client is known by: a cookie it is given, or its address. */
+  readonly stickyBy: 'cookie' | 'address';
+  readonly ssl: boolean;
+  /** Both null with `ssl`: a certificate is generated. */
+  readonly sslCertificate: string | null;
+  readonly sslKey: string | null;
+  /** Requests for http:// of the same host are sent to https. */
+  readonly redirectHttp: boolean;
+  readonly redirect: string | null;
+  /** 0 is no limit. */
+  readonly maxBodyBytes: number;
+  readonly connectTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  /** 0 closes every connection after its answer. */
+  readonly clientKeepaliveMs: number;
+  readonly buffering: boolean;
+  readonly requestBuffering: boolean;
+  readonly requestHeaders: readonly Header[];
+  readonly responseHeaders: readonly Header[];
+}
 
 export interface HaproxyConfig {
   readonly balance: Balance;

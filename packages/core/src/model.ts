@@ -3,7 +3,7 @@
  * (`...AtMs`) or durations in milliseconds (`...Ms`); sizes are bytes (`...Bytes`).
  */
 
-import type { BalancerKind, HaproxyConfig, TcpConfig } from './balancer-config.js';
+import type { BalancerKind, HaproxyConfig, NginxConfig, TcpConfig } from './balancer-config.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -101,15 +101,6 @@ export interface HealthCheckConfig {
   readonly path: string | null;
   readonly intervalMs: number;
   readonly timeoutMs: number;
-}
-
-export interface NginxConfig {
-  readonly keepalive: number;
-  readonly stickySessions: boolean;
-  readonly ssl: boolean;
-  readonly sslCertificate: string | null;
-  readonly sslKey: string | null;
-  readonly redirect: string | null;
 }
 
 export interface StaticInstance {

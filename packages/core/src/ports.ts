@@ -1,5 +1,5 @@
-import type { HaproxyConfig, TcpConfig } from './balancer-config.js';
-import type { ContainerConfig, EndpointUrl, EpochMark, Json, NginxConfig } from './model.js';
+import type { HaproxyConfig, NginxConfig, TcpConfig } from './balancer-config.js';
+import type { ContainerConfig, EndpointUrl, EpochMark, Json } from './model.js';
 import type { TrafficReport } from './traffic.js';
 
 /**

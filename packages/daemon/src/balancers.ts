@@ -38,11 +38,14 @@ function programOf(kind: string, name: string, usual: string) {
   return { missing, path: () => findProgram(key, name) };
 }
 
-function nginxOptions(config: DaemonConfig, binary: string): Pick<NginxOptions, 'mode' | 'binary' | 'logLimitBytes'> {
+function nginxOptions(
+  config: DaemonConfig,
+  binary: string,
+): Pick<NginxOptions, 'mode' | 'certificates' | 'binary' | 'logLimitBytes'> {
   const { user, workers, logLimitBytes, configPath, sitePath, pidFile } = config.nginx;
   const system = configPath !== null && sitePath !== null && pidFile !== null;
   const mode: NginxOptions['mode'] = system
     ? { kind: 'system', configPath, sitePath, pidFile, logPath: '/var/log/nginx/reactor.log', mainFile: null }
     : { kind: 'own', directory: join(config.manager.dataDir, 'nginx'), user, workers };
-  return { mode, binary, logLimitBytes };
+  return { mode, certificates: join(config.manager.dataDir, 'certificates'), binary, logLimitBytes };
 }

@@ -6,6 +6,7 @@ import {
   ReactorError,
   type NginxService as Service,
 } from '@reactor/core';
+import type { Certificates } from './certificates.js';
 import { type Home, type Staged, sameFiles } from './home.js';
 import { whyUnavailable } from './listen-ports.js';
 import { findMaster, reloadMaster, signalMaster, startMaster, testConfiguration } from './process.js';
@@ -14,11 +15,12 @@ import { groupServices, shortHash, type VirtualService } from './virtual-service
 
 /**
  * One configuration to a running nginx:
- * group -> leave out what cannot listen -> render -> nothing to do? -> write aside -> test -> leave out what nginx refuses
+ * group -> leave out what cannot listen -> certificates -> render -> nothing to do? -> write aside -> test -> leave out what nginx refuses
  * -> put in place -> reload -> acknowledged by every worker -> confirm. On any failure the confirmed files come back.
  */
 export interface ApplyOptions {
   readonly home: Home;
+  readonly certificates: Certificates;
   readonly binary: string;
   readonly ipv6: boolean;
   readonly meter: Meter;
@@ -39,6 +41,8 @@ export class Application {
   readonly #options: ApplyOptions;
   /** Digest of a refused virtual service -> why, and when. */
   readonly #refused = new Map<string, { readonly reason: string; readonly atMs: number }>();
+  /** What was said last about places that send clients on to https. */
+  #remarks = '';
 
   constructor(options: ApplyOptions) {
     this.#options = options;
@@ -49,26 +53,49 @@ export class Application {
     const { home } = this.#options;
     const grouping = groupServices(services);
     const setAside: Record<string, string> = { ...grouping.setAside };
+    const remarks: string[] = [...grouping.remarks];
     const leaveOut = (virtual: VirtualService, reason: string) => {
-      for (const endpoint of virtual.endpoints) setAside[endpoint] = reason;
+      // Without their place of http the endpoints are still served, so they are not set aside.
+      if (virtual.httpsPort !== null) remarks.push(`redirect_http of '${virtual.endpoints.join("', '")}': ${reason}`);
+      else for (const endpoint of virtual.endpoints) setAside[endpoint] = reason;
     };
     const running = findMaster(home.place) !== null;
     const taken = await this.#takenPorts(grouping.virtual, running);
-    const candidates = grouping.virtual.filter((virtual) => {
-      const reason = taken.get(virtual.url.port) ?? this.#refusedBefore(virtual);
-      if (reason !== null) leaveOut(virtual, reason);
-      return reason === null;
+    const candidates = grouping.virtual.flatMap((incomplete) => {
+      const { virtual, fault } = this.#completed(incomplete);
+      const reason = taken.get(virtual.url.port) ?? fault ?? this.#refusedBefore(virtual);
+      if (reason === null) return [virtual];
+      leaveOut(virtual, reason);
+      return [];
     });
-    if (running && home.isConfirmed() && sameFiles(home.render(candidates), home.files)) return { changed: false, setAside };
+    if (running && home.isConfirmed() && sameFiles(home.render(candidates), home.files)) {
+      this.#remark(remarks);
+      return { changed: false, setAside };
+    }
 
     const { staged, refused } = await this.#accept(candidates);
     for (const [virtual, reason] of refused) leaveOut(virtual, reason);
+    this.#remark(remarks);
     if (running && home.isConfirmed() && sameFiles(staged.files, home.files)) {
       staged.discard();
       return { changed: false, setAside };
     }
     await this.#takeUp(staged);
     return { changed: true, setAside };
+  }
+
+  #completed(virtual: VirtualService): { readonly virtual: VirtualService; readonly fault: string | null } {
+    try {
+      return { virtual: this.#options.certificates.complete(virtual), fault: null };
+    } catch (error) {
+      return { virtual, fault: `ssl: no certificate can be made: ${describeError(error)}` };
+    }
+  }
+
+  #remark(remarks: readonly string[]): void {
+    const text = remarks.join('; ');
+    if (text !== this.#remarks && text !== '') this.#options.log('warning', text);
+    this.#remarks = text;
   }
 
   /** Ports nginx does not listen on yet and cannot: port -> why. */

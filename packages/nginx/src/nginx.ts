@@ -8,6 +8,7 @@ import {
   type TrafficReport,
 } from '@reactor/core';
 import { Application } from './apply.js';
+import { Certificates } from './certificates.js';
 import { openConnections } from './connections.js';
 import type { Home } from './home.js';
 import { LogLines } from './log-line.js';
@@ -70,7 +71,8 @@ class Nginx implements LoadBalancer<Service> {
     const ipv6 = existsSync('/proc/net/if_inet6');
     this.#home =
       options.mode.kind === 'own' ? new OwnHome(options.mode, options, ipv6) : new SystemHome(options.mode, options, ipv6);
-    this.#application = new Application({ home: this.#home, binary, ipv6, meter, log });
+    const certificates = new Certificates({ directory: options.certificates, now: () => this.#now(), log });
+    this.#application = new Application({ home: this.#home, certificates, binary, ipv6, meter, log });
     this.#reader = new LogReader({
       path: this.#home.logPath,
       lines: this.#lines,

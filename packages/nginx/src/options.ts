@@ -27,6 +27,8 @@ export interface SystemMode {
 
 export interface NginxOptions {
   readonly mode: OwnMode | SystemMode;
+  /** Directory for generated certificates and their keys, and for what is tested before it is put in place. Ours alone. */
+  readonly certificates: string;
   /** Absolute path of nginx. */
   readonly binary: string;
   /** The access log is rotated when it is larger. */
@@ -53,7 +55,7 @@ export function checkOptions(options: NginxOptions): void {
     mode.kind === 'own'
       ? { directory: mode.directory }
       : { config_path: mode.configPath, site_path: mode.sitePath, pid_file: mode.pidFile, log: mode.logPath };
-  for (const [key, path] of Object.entries({ ...paths, binary: options.binary })) {
+  for (const [key, path] of Object.entries({ ...paths, certificates: options.certificates, binary: options.binary })) {
     if (!PATH.test(path)) {
       throw invalid(`nginx ${key}: '${path}' is not an absolute path of letters, digits, '.', '_' and '-'`);
     }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { type Home, modeOf, type Staged, sameFiles } from './home.js';
 import type { NginxOptions, SystemMode } from './options.js';
@@ -20,6 +19,7 @@ const OUR_CERTIFICATE = /^reactor\.[0-9a-f]{12}\.(?:pem|key)$/;
 export class SystemHome implements Home {
   readonly #mode: SystemMode;
   readonly #ipv6: boolean;
+  readonly #private: string;
   readonly place: MasterPlace;
   files: Files = new Map();
   #good: Files = new Map();
@@ -27,6 +27,7 @@ export class SystemHome implements Home {
   constructor(mode: SystemMode, options: NginxOptions, ipv6: boolean) {
     this.#mode = mode;
     this.#ipv6 = ipv6;
+    this.#private = options.certificates;
     const args = mode.mainFile === null ? [] : ['-c', mode.mainFile];
     this.place = { binary: options.binary, pidFile: mode.pidFile, args, logDirectory: dirname(mode.logPath) };
   }
@@ -41,6 +42,7 @@ export class SystemHome implements Home {
 
   async open(): Promise<void> {
     const { configPath, sitePath } = this.#mode;
+    this.#dropStaged();
     const files = new Map<string, RenderedFile>();
     const take = (path: string) => files.set(path, { text: readFileSync(path, 'utf8'), secret: path.endsWith('.key') });
     if (existsSync(this.#shared)) take(this.#shared);
@@ -64,7 +66,9 @@ export class SystemHome implements Home {
   }
 
   stage(virtual: readonly VirtualService[]): Staged {
-    const folder = mkdtempSync(`${tmpdir()}/reactor-nginx-`);
+    // Keys are in it: not where others may so much as see its name.
+    mkdirSync(this.#private, { recursive: true, mode: 0o700 });
+    const folder = mkdtempSync(`${this.#private}/test-`);
     const discard = () => rmSync(folder, { recursive: true, force: true });
     try {
       const sites = renderSites(virtual, { logPath: this.#mode.logPath, certificates: `${folder}/`, ipv6: this.#ipv6 });
@@ -92,6 +96,14 @@ export class SystemHome implements Home {
 
   restore(): void {
     this.#replace(this.#good);
+  }
+
+  /** What a kill in the middle of a test has left, with keys in it. */
+  #dropStaged(): void {
+    if (!existsSync(this.#private)) return;
+    for (const name of readdirSync(this.#private).filter((found) => found.startsWith('test-'))) {
+      rmSync(`${this.#private}/${name}`, { recursive: true, force: true });
+    }
   }
 
   get #shared(): string {

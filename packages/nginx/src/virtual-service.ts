@@ -1,12 +1,39 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Backend, EndpointUrl, NginxService as Service } from '@reactor/core';
+import {
+  type Backend,
+  type EndpointUrl,
+  HEADERS_MAX,
+  headerFault,
+  type NginxConfig,
+  type NginxService as Service,
+} from '@reactor/core';
 
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
  * traffic between versions (as in 2013). Whatever a user wrote is held to an allow-list here once more, whoever checked it
  * before: what passes needs no quoting in nginx's text, what does not sets its endpoint aside and nobody else's.
  */
+export interface KeyPair {
+  /** The chain, PEM. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How requests are passed on to backends. */
+export type Passing = Pick<
+  NginxConfig,
+  | 'maxBodyBytes'
+  | 'connectTimeoutMs'
+  | 'sendTimeoutMs'
+  | 'readTimeoutMs'
+  | 'clientKeepaliveMs'
+  | 'buffering'
+  | 'requestBuffering'
+  | 'requestHeaders'
+  | 'responseHeaders'
+>;
+
 export interface VirtualService {
   /** 12 hex digits of the URL: names its upstream and stands first on its log lines. 48 bits, so it is an exact number too. */
   readonly token: string;
@@ -16,22 +43,30 @@ export interface VirtualService {
   /** Hosts in turn, each address once, without weight 0. */
   readonly backends: readonly Backend[];
   readonly redirect: string | null;
-  readonly sticky: boolean;
+  readonly sticky: 'cookie' | 'address' | null;
   /** Idle connections to the backends kept per worker. */
   readonly keepalive: number;
-  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** Null speaks plain HTTP. A null pair is to be generated; all of one host and port have the same. */
+  readonly tls: { readonly pair: KeyPair | null } | null;
+  readonly passing: Passing;
+  /** A place of http that only sends clients on to https at this port; null is any other place. */
+  readonly httpsPort: number | null;
 }
 
 export interface Grouping {
   /** By port, host (none first), path. */
   readonly virtual: readonly VirtualService[];
   readonly setAside: Readonly<Record<string, string>>;
+  /** What keeps a place of http from sending clients on to https; the endpoints themselves are served. */
+  readonly remarks: readonly string[];
 }
 
 /** Enough to carry the bursts of one worker; more idle sockets would count as nothing but memory at the backends. */
 const KEEPALIVE_CONNECTIONS = 32;
 const KEEPALIVE_LIMIT = 10_000;
 const WEIGHT_LIMIT = 65_535;
+const TIME_LIMIT_MS = 86_400_000;
+const HTTP_PORT = 80;
 
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
 const HOST = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
@@ -46,6 +81,7 @@ export function groupServices(services: readonly Service[]): Grouping {
   const setAside: Record<string, string> = {};
   const groups = new Map<string, Service[]>();
   const schemes = new Map<number, { scheme: string; endpoint: string }>();
+  const pairs = new Map<string, { pair: KeyPair; endpoint: string }>();
   for (const service of [...services].sort((a, b) => compare(a.endpoint, b.endpoint))) {
     const reason = faultOf(service);
     if (reason !== null) {
@@ -59,15 +95,48 @@ export function groupServices(services: readonly Service[]): Grouping {
       setAside[service.endpoint] = `port ${port} already serves ${holder.scheme} for endpoint '${holder.endpoint}'`;
       continue;
     }
+    const { sslCertificate: certificate, sslKey } = service.nginx;
+    if (certificate !== null && sslKey !== null) {
+      const pair = { certificate, key: sslKey };
+      const first = pairs.get(serverKey(service.url)) ?? { pair, endpoint: service.endpoint };
+      pairs.set(serverKey(service.url), first);
+      if (first.pair.certificate !== certificate || first.pair.key !== sslKey) {
+        setAside[service.endpoint] = `the host already has the certificate of endpoint '${first.endpoint}' on port ${port}`;
+        continue;
+      }
+    }
     const key = urlText(service.url);
     groups.set(key, [...(groups.get(key) ?? []), service]);
   }
-  return { virtual: [...groups.values()].map(merge).sort(byPlace), setAside };
+  const merged = [...groups.values()].map((members) => merge(members, pairs.get(serverKey(members[0]!.url))?.pair ?? null));
+  const holder = schemes.get(HTTP_PORT);
+  const sent = holder?.scheme === 'https' ? [] : sentToHttps(groups);
+  const remarks = [...groups.values()]
+    .flat()
+    .filter(({ nginx }) => nginx.redirectHttp && holder?.scheme === 'https')
+    .map(({ endpoint }) => `redirect_http of '${endpoint}': port ${HTTP_PORT} serves https for endpoint '${holder!.endpoint}'`);
+  return { virtual: [...merged, ...sent].sort(byPlace), setAside, remarks };
+}
+
+/** Places of http that send clients on; a place that an endpoint serves itself is that endpoint's. */
+function sentToHttps(groups: ReadonlyMap<string, readonly Service[]>): readonly VirtualService[] {
+  return [...groups.values()].flatMap((members) => {
+    const { url } = members[0]!;
+    const place: EndpointUrl = { ...url, scheme: 'http', port: HTTP_PORT };
+    if (!members.some(({ nginx }) => nginx.redirectHttp) || groups.has(urlText(place))) return [];
+    const virtual = merge(members, null);
+    return [{ ...virtual, token: shortHash(urlText(place)), url: place, backends: [], tls: null, httpsPort: url.port }];
+  });
 }
 
 /** The URL as one comparable text, default port and path written out. */
 export function urlText(url: EndpointUrl): string {
   return `${url.scheme}://${url.host ?? ''}:${url.port}${url.path}`;
+}
+
+/** What shares a server block, and so a certificate. */
+export function serverKey({ host, port }: Pick<EndpointUrl, 'host' | 'port'>): string {
+  return `${host ?? ''}:${port}`;
 }
 
 export function shortHash(text: string): string {
@@ -81,7 +150,7 @@ export function addressText(host: string, port: number): string {
 
 export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function merge(members: readonly Service[]): VirtualService {
+function merge(members: readonly Service[], pair: KeyPair | null): VirtualService {
   const first = members[0]!;
   const backends = new Map<string, Backend>();
   for (const member of members) {
@@ -96,9 +165,11 @@ function merge(members: readonly Service[]): VirtualService {
     endpoints: members.map((member) => member.endpoint),
     backends: hostsInTurn([...backends].sort(([a], [b]) => compare(a, b)).map(([, backend]) => backend)),
     redirect: members.map(redirectOf).find((redirect) => redirect !== null) ?? null,
-    sticky: first.nginx.stickySessions,
+    sticky: first.nginx.stickySessions ? first.nginx.stickyBy : null,
     keepalive: Math.max(...members.map((member) => member.nginx.keepalive)) || KEEPALIVE_CONNECTIONS,
-    tls: first.url.scheme === 'https' ? { certificate: first.nginx.sslCertificate!, key: first.nginx.sslKey! } : null,
+    tls: first.url.scheme === 'https' ? { pair } : null,
+    passing: first.nginx,
+    httpsPort: null,
   };
 }
 
@@ -141,15 +212,28 @@ function faultOf(service: Service): string | null {
     if (!isPort(backend.port)) return `backend '${backend.id}': its port is not 1 to 65535`;
     if (!isWhole(backend.weight, 0, WEIGHT_LIMIT)) return `weight: expected 0 to ${WEIGHT_LIMIT}`;
   }
-  return tlsFaultOf(service);
+  return tlsFaultOf(service) ?? passingFaultOf(nginx);
+}
+
+function passingFaultOf(passing: Passing): string | null {
+  const times = [passing.connectTimeoutMs, passing.sendTimeoutMs, passing.readTimeoutMs];
+  if (times.some((ms) => !isWhole(ms, 1, TIME_LIMIT_MS)) || !isWhole(passing.clientKeepaliveMs, 0, TIME_LIMIT_MS))
+    return 'a time is outside of what nginx takes';
+  if (!isWhole(passing.maxBodyBytes, 0, Number.MAX_SAFE_INTEGER)) return 'max_body: expected bytes';
+  for (const side of ['request', 'response'] as const) {
+    const headers = side === 'request' ? passing.requestHeaders : passing.responseHeaders;
+    if (headers.length > HEADERS_MAX) return `${side}_headers: more than ${HEADERS_MAX}`;
+    const fault = headers.map((header) => headerFault(side, header)).find((each) => each !== null);
+    if (fault) return `${side}_headers: ${fault}`;
+  }
+  return null;
 }
 
 function tlsFaultOf({ url, nginx }: Service): string | null {
   if (url.scheme !== 'https') return nginx.ssl ? 'ssl: needs a url that starts with https://' : null;
   if (!nginx.ssl) return 'url: https needs ssl = true in [loadbalancer:nginx]';
-  if (nginx.sslCertificate === null || nginx.sslKey === null) {
-    return 'ssl: needs ssl_certificate and ssl_key; generated certificates are not available yet';
-  }
+  if (nginx.sslCertificate === null && nginx.sslKey === null) return null;
+  if (nginx.sslCertificate === null || nginx.sslKey === null) return 'ssl: needs ssl_certificate and ssl_key, or neither';
   for (const [key, text] of [
     ['ssl_certificate', nginx.sslCertificate],
     ['ssl_key', nginx.sslKey],

@@ -33,6 +33,7 @@ export class OwnNginx {
     };
     const balancer = createNginx({
       mode: { kind: 'own', directory: this.directory, user: null, workers: 2 },
+      certificates: join(this.directory, 'certificates'),
       binary: '/usr/sbin/nginx',
       logLimitBytes: 64 * 1024 * 1024,
       connections: 512,

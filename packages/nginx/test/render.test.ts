@@ -1,12 +1,19 @@
-import type { NginxService as Service } from '@reactor/core';
+import type { NginxConfig, NginxService as Service } from '@reactor/core';
 import fc from 'fast-check';
 import { portsOf, renderMain, renderShared, renderSites } from '../src/render.js';
 import { groupServices } from '../src/virtual-service.js';
+import { type Statement, statementsOf } from './nginx-syntax.js';
 import { backendAt, serviceAt } from './services.js';
 
 const LAYOUT = { logPath: '/var/lib/reactor/access.log', certificates: 'sites/', ipv6: false };
 const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 
+const tlsPair = { pair: { certificate: PEM, key: PEM } };
+/** Everything nginx parses; certificates as they are when they have been generated. */
+const configurationOf = (services: readonly Service[]) => {
+  const virtual = groupServices(services).virtual.map((each) => (each.tls === null ? each : { ...each, tls: tlsPair }));
+  return [...renderSites(virtual, LAYOUT)].flatMap(([name, { text }]) => (name.endsWith('.conf') ? [text] : [])).join('');
+};
 const textOf = (services: readonly Service[]) =>
   [...renderSites(groupServices(services).virtual, LAYOUT).values()].map(({ text }) => text).join('');
 
@@ -73,7 +80,9 @@ describe('sites', () => {
     const files = renderSites(groupServices([serviceAt('a', 443, { scheme: 'https', nginx: tls })]).virtual, LAYOUT);
     const keys = [...files].filter(([, file]) => file.secret).map(([name]) => name);
     expect(keys).toEqual([expect.stringMatching(/^reactor\.[0-9a-f]{12}\.key$/)]);
-    expect([...files.values()].map(({ text }) => text).join('')).toContain('listen 443 ssl default_server;');
+    const text = [...files.values()].map((file) => file.text).join('');
+    expect(text).toContain('listen 443 ssl default_server;');
+    expect(text).toContain('error_page 497 =308 https://$host$request_uri;');
   });
 
   test('the order of services and backends does not change a byte', () => {
@@ -86,10 +95,82 @@ describe('sites', () => {
     expect(textOf(turned)).toBe(textOf(services));
   });
 
-  test('keepalive of an endpoint overrides ours, sticky hashes the client', () => {
-    const text = textOf([serviceAt('a', 80, { backends: [backendAt(1)], nginx: { keepalive: 7, stickySessions: true } })]);
-    expect(text).toContain('    hash $binary_remote_addr consistent;\n    server');
-    expect(text).toContain('    keepalive 7;\n');
+  test('keepalive of an endpoint overrides ours; a client is known by its cookie, or by its address', () => {
+    const sticky = (nginx: Partial<NginxConfig>) =>
+      textOf([serviceAt('a', 80, { backends: [backendAt(1), backendAt(2)], nginx: { stickySessions: true, ...nginx } })]);
+    expect(sticky({ keepalive: 7 })).toContain('    keepalive 7;\n');
+    expect(sticky({})).toMatch(/^ {4}hash \$reactor_key_[0-9a-f]{12};\n {4}server/m);
+    expect(sticky({})).toMatch(/^ {8}add_header Set-Cookie \$reactor_cookie_[0-9a-f]{12};$/m);
+    expect(sticky({ stickyBy: 'address' })).toContain('    hash $binary_remote_addr consistent;\n    server');
+    expect(sticky({ stickyBy: 'address' })).not.toContain('Cookie');
+  });
+
+  test('a location says only what differs from the usual, and with a header of its own all the others again', () => {
+    const usual = textOf([serviceAt('a', 80, { backends: [backendAt(1)] })]);
+    expect(usual.slice(usual.indexOf('location')).match(/proxy_|header|keepalive|body/g)).toEqual(['proxy_']);
+    const own = textOf([
+      serviceAt('a', 80, {
+        backends: [backendAt(1)],
+        nginx: {
+          maxBodyBytes: 1024,
+          connectTimeoutMs: 2_500,
+          readTimeoutMs: 3_600_000,
+          clientKeepaliveMs: 0,
+          requestHeaders: [
+            ['Host', 'inner'],
+            ['X-Say', `"it's" not`.replace("'", '')],
+            ['Accept-Encoding', ''],
+          ],
+          responseHeaders: [['X-Frame-Options', 'DENY']],
+        },
+      }),
+    ]);
+    const location = own.slice(own.indexOf('location'));
+    for (const line of [
+      'client_max_body_size 1024;',
+      'proxy_connect_timeout 2500ms;',
+      'proxy_next_upstream_timeout 12500ms;',
+      'proxy_read_timeout 3600s;',
+      'keepalive_timeout 0s;',
+      'proxy_set_header Host "inner";',
+      `proxy_set_header X-Say '"its" not';`,
+      'proxy_set_header Accept-Encoding "";',
+      'proxy_set_header X-Real-IP $remote_addr;',
+      'proxy_hide_header X-Frame-Options;',
+      'add_header X-Frame-Options "DENY" always;',
+    ])
+      expect(location).toContain(`        ${line}\n`);
+    expect(location).not.toContain('$reactor_host');
+    expect(location).not.toContain('send_timeout');
+  });
+
+  test('http of the same host is sent to https, but not where an endpoint serves it', () => {
+    const https = (path: string, port = 443) =>
+      serviceAt(`https${path}`, port, { scheme: 'https', host: 'a.b', path, nginx: { ssl: true, redirectHttp: true } });
+    const text = configurationOf([https('/'), https('/x/', 8443), serviceAt('http', 80, { host: 'a.b' })]);
+    expect(text).toMatch(/location \/x\/ \{\n.*no-store always;\n +return 308 https:\/\/a\.b:8443\$request_uri;/);
+    expect(text.match(/return 308/g)).toHaveLength(1);
+    const taken = serviceAt('a', 80, { scheme: 'https', nginx: { ssl: true } });
+    expect(groupServices([taken, https('/')]).remarks).toEqual([
+      "redirect_http of 'https/': port 80 serves https for endpoint 'a'",
+    ]);
+  });
+
+  test('all of one host and port have its one certificate; an endpoint with another is told whose it is', () => {
+    const other = PEM.replace('QUJD', 'QUJE');
+    const tls = (path: string, certificate: string | null) =>
+      serviceAt(`e${path}`, 443, {
+        scheme: 'https',
+        host: 'a.b',
+        path,
+        nginx: { ssl: true, sslCertificate: certificate, sslKey: certificate },
+      });
+    const { virtual, setAside } = groupServices([tls('/', null), tls('/x/', PEM), tls('/y/', other)]);
+    expect(virtual.map((each) => [each.url.path, each.tls?.pair?.certificate])).toEqual([
+      ['/', PEM],
+      ['/x/', PEM],
+    ]);
+    expect(setAside).toEqual({ 'e/y/': "the host already has the certificate of endpoint 'e/x/' on port 443" });
   });
 
   test('IPv6 backends are bracketed', () => {
@@ -133,10 +214,10 @@ describe('what is set aside', () => {
     expect(kept).toEqual(/^[a-z.*]+$/.test(value) ? ['path', 'good'] : ['good']);
   });
 
-  test('https without ssl or without a certificate, and two schemes on a port, say why', () => {
+  test('https without ssl or with half a certificate, and two schemes on a port, say why', () => {
     const { setAside } = groupServices([
       serviceAt('a', 443, { scheme: 'https' }),
-      serviceAt('b', 444, { scheme: 'https', nginx: { ssl: true } }),
+      serviceAt('b', 444, { scheme: 'https', nginx: { ssl: true, sslKey: PEM } }),
       serviceAt('c', 80),
       serviceAt('d', 80, { scheme: 'https', host: 'x', nginx: { ssl: true, sslCertificate: PEM, sslKey: PEM } }),
     ]);
@@ -146,57 +227,121 @@ describe('what is set aside', () => {
 
   test('whatever the service, no byte outside the allow-list is rendered', () => {
     const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom(...HOSTILE, 'a.b', 'x-1'));
-    const service = fc.record({
+    // One bad field sets a service aside; with more than a few of them nothing would be left to look at.
+    const mostly = <T>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<T>) =>
+      fc.oneof({ arbitrary: good, weight: 30 }, { arbitrary: bad, weight: 1 });
+    const amount = mostly(fc.integer({ min: 1, max: 99_999 }), fc.double());
+    const pem = mostly(fc.constantFrom(null, PEM), text);
+    const header = fc.oneof(
+      fc.tuple(
+        fc.stringMatching(/^[A-Za-z][A-Za-z-]{0,8}$/),
+        fc.string({ unit: fc.constantFrom(...' ~az{};"\'$\\#%\n'), maxLength: 4 }),
+      ),
+      fc.tuple(fc.constantFrom('Host', 'X-Real-IP', 'Set-Cookie', 'X-A'), fc.constantFrom('', 'a', "'", '"; }')),
+      fc.tuple(mostly(fc.constant('X-B'), text), mostly(fc.constant('b'), text)),
+    );
+    const headers = fc.array(header, { maxLength: 2 });
+    const backend = fc.record({
+      id: text,
+      host: mostly(fc.oneof(fc.ipV4(), fc.ipV6()), text),
+      port: mostly(fc.integer({ min: 1, max: 65_535 }), fc.integer()),
+      weight: mostly(fc.nat(99), fc.double()),
+    });
+    const endpoint = fc.record({
       kind: fc.constant('nginx' as const),
       endpoint: text,
       url: fc.record({
-        scheme: fc.constantFrom('http' as const, 'https' as const, 'tcp' as const, 'dns' as const),
-        host: fc.option(text),
-        port: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.double()),
-        path: fc.oneof(
+        scheme: mostly(fc.constantFrom('http' as const, 'https' as const), fc.constantFrom('tcp' as const, 'dns' as const)),
+        host: mostly(fc.constantFrom(null, 'a.b', '[::1]'), text),
+        port: mostly(fc.integer({ min: 1, max: 9 }), fc.double()),
+        path: mostly(
+          fc.constantFrom('/', '/a/', '/b'),
           text.map((part) => `/${part}/`),
-          text,
         ),
       }),
-      backends: fc.array(
-        fc.record({ id: text, host: fc.oneof(text, fc.ipV4(), fc.ipV6()), port: fc.integer(), weight: fc.double() }),
-      ),
-      redirect: fc.option(fc.oneof(fc.webUrl(), text)),
+      backends: fc.array(backend, { maxLength: 4 }),
+      redirect: mostly(fc.constantFrom(null, 'http://x'), fc.option(fc.oneof(fc.webUrl(), text))),
       nginx: fc.record({
-        keepalive: fc.oneof(fc.nat(9), fc.double()),
+        keepalive: mostly(fc.nat(9), fc.double()),
         stickySessions: fc.boolean(),
+        stickyBy: fc.constantFrom('cookie' as const, 'address' as const),
         ssl: fc.boolean(),
-        sslCertificate: fc.option(fc.oneof(text, fc.constant(PEM))),
-        sslKey: fc.option(fc.oneof(text, fc.constant(PEM))),
-        redirect: fc.option(text),
+        sslCertificate: pem,
+        sslKey: pem,
+        redirectHttp: fc.boolean(),
+        redirect: mostly(fc.constant(null), fc.option(text)),
+        maxBodyBytes: amount,
+        connectTimeoutMs: amount,
+        sendTimeoutMs: amount,
+        readTimeoutMs: amount,
+        clientKeepaliveMs: amount,
+        buffering: fc.boolean(),
+        requestBuffering: fc.boolean(),
+        requestHeaders: headers,
+        responseHeaders: headers,
       }),
       windowMs: fc.constant(10_000),
     });
-    // Our own template, with every value replaced by the harmless shape it may have.
-    const line =
-      /^(?:# Written by reactor\. Changes are overwritten\.|log_format reactor_[0-9a-f]{12} "[0-9a-f]{12}[\\a-z$_]+";|upstream reactor_[0-9a-f]{12} \{|server \{|\}| {4}server (?:[0-9.]+|\[[0-9a-fA-F:.]+\]):\d+ weight=\d+ max_fails=2 fail_timeout=5s;| {4}listen \d+(?: ssl)?(?: default_server)?;| {4}server_name [A-Za-z0-9_.[\]:-]+;| {4}location (?:= )?\/[A-Za-z0-9._~!&()*+,:=@/-]* \{| {8}return 301 "https?:\/\/[A-Za-z0-9._~!&()*+,:=@%/?#-]+";| {4}keepalive \d+;|-----(?:BEGIN|END) [A-Z0-9 ]+-----|[A-Za-z0-9+/=]+)$/;
+    const fitting = (service: Service): Service => {
+      const ssl = service.url.scheme === 'https';
+      const whole = service.nginx.sslCertificate !== null && service.nginx.sslKey !== null;
+      return { ...service, nginx: { ...service.nginx, ssl, ...(ssl && !whole ? { sslCertificate: null, sslKey: null } : {}) } };
+    };
+    const service = mostly(endpoint.map(fitting), endpoint);
+    // What our own template says, and, where values differ, the harmless shape each may have.
     const template = new Set(
-      textOf([
-        serviceAt('a', 1, { backends: [backendAt(1)], nginx: { stickySessions: true } }),
-        serviceAt('b', 2, { host: 'x', path: '/x/', redirect: 'http://x' }),
-        serviceAt('c', 3),
-        serviceAt('d', 4, { scheme: 'https', host: 'x', nginx: { ssl: true, sslCertificate: PEM, sslKey: PEM } }),
-      ])
-        .split('\n')
-        .map(blank),
+      statementsOf(
+        configurationOf([
+          serviceAt('a', 1, {
+            backends: [backendAt(1)],
+            nginx: { stickySessions: true, buffering: true, requestBuffering: true },
+          }),
+          serviceAt('b', 2, { host: 'x', path: '/x/', redirect: 'http://x' }),
+          serviceAt('c', 3, { backends: [backendAt(1)], nginx: { stickySessions: true, stickyBy: 'address' } }),
+          serviceAt('d', 4, { scheme: 'https', host: 'x', nginx: { ssl: true, redirectHttp: true } }),
+          serviceAt('e', 5, { path: '/x/', backends: [backendAt(1)], nginx: { requestHeaders: [['X-A', 'b']] } }),
+        ]),
+      ).map(shapeOf),
     );
+    const shapes: readonly RegExp[] = [
+      /^upstream server (?:[0-9.]+|\[[0-9a-fA-F:.]+\]):\d+ weight=\d+ max_fails=2 fail_timeout=5s$/,
+      /^upstream keepalive \d+$/,
+      /^map [0-9a-f]{12} \d+$/,
+      /^map (?:[0-9.]+|\[[0-9a-fA-F:.]+\]):\d+ [0-9a-f]{12}$/,
+      /^map default reactor_HASH=\$reactor_at_HASH; Path=\/[A-Za-z0-9._~!&()*+,:=@/-]*; HttpOnly; SameSite=Lax(?:; Secure)?$/,
+      /^server listen \d+(?: ssl)?(?: default_server)?$/,
+      /^server server_name [A-Za-z0-9_.[\]:-]+$/,
+      /^server error_page 497 =308 https:\/\/(?:\$host|[A-Za-z0-9_.[\]:-]+)(?::\d+)?\$request_uri$/,
+      /^server location (?:= )?\/[A-Za-z0-9._~!&()*+,:=@/-]*$/,
+      /^server\/location return 301 https?:\/\/[A-Za-z0-9._~!&()*+,:=@%/?#-]+$/,
+      /^server\/location return 308 https:\/\/(?:\$host|[A-Za-z0-9_.[\]:-]+)(?::\d+)?\$request_uri$/,
+      /^server\/location (?:client_max_body_size|(?:keepalive|proxy_(?:connect|send|read|next_upstream))_timeout) \d+(?:ms|s)?$/,
+      /^server\/location proxy_set_header (?!x-real-ip|x-forwarded|connection)[A-Za-z0-9-]+(?: [^$\\]*)?$/i,
+      /^server\/location proxy_hide_header (?!set-cookie)[A-Za-z0-9-]+$/i,
+      /^server\/location add_header (?!set-cookie)[A-Za-z0-9-]+ [^$\\]+ always$/i,
+    ];
+    let own = 0;
     fc.assert(
       fc.property(fc.array(service, { maxLength: 4 }), (services) => {
-        for (const rendered of textOf(services).split('\n'))
-          expect(line.test(rendered) || template.has(blank(rendered))).toBe(true);
+        for (const statement of statementsOf(configurationOf(services)).map(shapeOf)) {
+          if (template.has(statement)) continue;
+          if (!shapes.some((shape) => shape.test(statement))) throw new Error(statement);
+          if (/ (?:add|proxy_set)_header /.test(statement)) own++;
+        }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
+    // That it looks at values of users, and not at an empty configuration.
+    expect(own).toBeGreaterThan(100);
   });
 });
 
-/** Our hashes differ from run to run of the property; nothing else of a template line may. */
-const blank = (line: string) => line.replace(/(?<=reactor[._])[0-9a-f]{12}/g, 'HASH');
+/** Our hashes differ from run to run of the property; nothing else of the template may. */
+const shapeOf = ({ within, words }: Statement) =>
+  `${within.join('/')} ${words.join(' ')}`
+    .trim()
+    .replace(/(?<=reactor(?:_[a-z]+)?[._])[0-9a-f]{12}/g, 'HASH')
+    .replace(/ [0-9a-f]{12}(?=\\t)/, ' HASH');
 
 test('the main file names its sites and holds no user value', () => {
   const main = renderMain({ directory: '/var/lib/reactor/nginx', user: 'www-data', workers: 0, connections: 100 }, [

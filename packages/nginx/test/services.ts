@@ -1,13 +1,5 @@
 import type { Backend, NginxConfig, NginxService as Service } from '@reactor/core';
-
-const NGINX: NginxConfig = {
-  keepalive: 0,
-  stickySessions: false,
-  ssl: false,
-  sslCertificate: null,
-  sslKey: null,
-  redirect: null,
-};
+import { aNginxConfig } from '@reactor/testkit';
 
 export interface ServiceParts {
   readonly scheme?: 'http' | 'https';
@@ -27,7 +19,7 @@ export function serviceAt(endpoint: string, port: number, parts: ServiceParts = 
     url: { scheme: parts.scheme ?? 'http', host: parts.host ?? null, port, path: parts.path ?? '/' },
     backends: parts.backends ?? [],
     redirect: parts.redirect ?? null,
-    nginx: { ...NGINX, ...parts.nginx },
+    nginx: aNginxConfig(parts.nginx),
     windowMs: parts.windowMs ?? 10_000,
   };
 }

@@ -1,4 +1,4 @@
-import type { ContainerConfig, EndpointConfig, HostRecord, Rule, ScalingConfig } from '@reactor/core';
+import type { ContainerConfig, EndpointConfig, HostRecord, NginxConfig, Rule, ScalingConfig } from '@reactor/core';
 
 /** Records as tests need them: complete, unremarkable, changed only where the test says so. */
 
@@ -24,6 +24,29 @@ export function aContainerConfig(change: Partial<ContainerConfig> = {}): Contain
   };
 }
 
+export function aNginxConfig(change: Partial<NginxConfig> = {}): NginxConfig {
+  return {
+    keepalive: 0,
+    stickySessions: false,
+    stickyBy: 'cookie',
+    ssl: false,
+    sslCertificate: null,
+    sslKey: null,
+    redirectHttp: false,
+    redirect: null,
+    maxBodyBytes: 0,
+    connectTimeoutMs: 2_000,
+    sendTimeoutMs: 60_000,
+    readTimeoutMs: 60_000,
+    clientKeepaliveMs: 75_000,
+    buffering: false,
+    requestBuffering: false,
+    requestHeaders: [],
+    responseHeaders: [],
+    ...change,
+  };
+}
+
 export type ConfigChange = Partial<Omit<EndpointConfig, 'scaling'>> & { readonly scaling?: Partial<ScalingConfig> };
 
 export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
@@ -44,7 +67,7 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     healthCheck: { path: null, intervalMs: 2_000, timeoutMs: 1_000 },
     container: aContainerConfig(),
     placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
-    nginx: { keepalive: 0, stickySessions: false, ssl: false, sslCertificate: null, sslKey: null, redirect: null },
+    nginx: aNginxConfig(),
     haproxy: {
       balance: 'roundrobin',
       sticky: true,
