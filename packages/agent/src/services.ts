@@ -1,4 +1,15 @@
-import type { At, Backend, BalancerKind, Cluster, EndpointConfig, EndpointRecord, InstanceRecord, Service } from '@reactor/core';
+import {
+  type At,
+  type Backend,
+  type BalancerKind,
+  backendsOwner,
+  type Cluster,
+  type EndpointConfig,
+  type EndpointRecord,
+  type InstanceRecord,
+  type Service,
+  staticBackendId,
+} from '@reactor/core';
 
 /**
  * What this host's load balancer should serve now, from the cluster state and the instances of lost hosts that do not
@@ -11,17 +22,17 @@ export function servicesOf(
   unreachable: ReadonlySet<string> = new Set(),
 ): readonly Service[] {
   const services: Service[] = [];
+  const instancesOf = (name: string) => (cluster.instancesOf.get(name) ?? []).map((instance) => instance.value);
   for (const name of [...cluster.endpoints.keys()].sort()) {
     const endpoint = cluster.endpoints.get(name)!;
     if (endpoint.value.state === 'REMOVED' && !cluster.instancesOf.has(name)) continue;
     const config = resolve(endpoint);
     if (config === null || config.url === null || config.loadBalancer === null) continue;
-    const instances = (cluster.instancesOf.get(name) ?? []).map((instance) => instance.value);
-    const draining = backendsOf(
-      instances.filter((i) => i.phase !== 'run'),
-      config,
-      cluster,
-    );
+    const owner = backendsOwner(name, config, cluster);
+    const owning = owner === name ? config : resolve(cluster.endpoints.get(owner)!);
+    // Its own instances are watched too: they may have served here until the source was named.
+    const leaving = [...instancesOf(owner), ...(owner === name ? [] : instancesOf(name))].filter((i) => i.phase !== 'run');
+    const draining = backendsOf(leaving, config, cluster);
     if (endpoint.value.state === 'REMOVED') {
       // Its URL is free for another endpoint at once; only the connections still open are watched.
       if (draining.length === 0) continue;
@@ -29,7 +40,7 @@ export function servicesOf(
     const serving =
       endpoint.value.state === 'REMOVED'
         ? []
-        : [...servedBackends(instances, config, cluster, unreachable), ...staticBackends(config)];
+        : [...servedBackends(instancesOf(owner), config, cluster, unreachable), ...staticBackends(owning, config.weight)];
     const redirect = (config.loadBalancer === 'nginx' ? config.nginx.redirect : null) ?? config.redirect;
     const { windowMs } = config.scaling;
     services.push({
@@ -81,6 +92,7 @@ function backendsOf(instances: readonly InstanceRecord[], config: EndpointConfig
   });
 }
 
-function staticBackends(config: EndpointConfig): readonly Backend[] {
-  return config.staticInstances.map(({ host, port }) => ({ id: `static:${host}:${port}`, host, port, weight: config.weight }));
+/** An owner whose configuration cannot be used has no static ones that anybody knows of. */
+function staticBackends(config: EndpointConfig | null, weight: number): readonly Backend[] {
+  return (config?.staticInstances ?? []).map((one) => ({ id: staticBackendId(one), host: one.host, port: one.port, weight }));
 }

@@ -94,3 +94,41 @@ test('the order in which the state lists things changes nothing', () => {
   expect(seen[0]?.[0]?.backends).toHaveLength(3);
   expect(seen[1]).toEqual(seen[0]);
 });
+
+describe('an endpoint that names an instances_source', () => {
+  const source = anEndpointConfig({ scaling: { minInstances: 2 }, weight: 7, staticInstances: [{ host: '10.1.1.1', port: 80 }] });
+  const canary = anEndpointConfig({ weight: 3, instancesSource: 'web', staticInstances: [{ host: '10.2.2.2', port: 80 }] });
+
+  function twoEndpoints() {
+    const world = createWorld({ endpoints: { web: source, zoo: canary }, hosts: [aHost('vm1')] });
+    world.run(5);
+    return world;
+  }
+  const served = (world: ReturnType<typeof twoEndpoints>) =>
+    servicesOf(world.cluster(), ({ value }) => (value.name === 'web' ? source : canary)).find(
+      ({ endpoint }) => endpoint === 'zoo',
+    );
+
+  test("serves that one's backends, static ones too, with a weight of its own", () => {
+    const ids = (twoEndpoints().instances('web') ?? []).map(({ id }) => id);
+    expect(served(twoEndpoints())?.backends.map(({ id, weight }) => [id, weight])).toEqual([
+      ...ids.map((id) => [id, 3]),
+      ['static:10.1.1.1:80', 3],
+    ]);
+  });
+
+  test('serves its own while there is none of that name', () => {
+    const world = twoEndpoints();
+    const own = world.instances('zoo').map(({ id }) => id);
+    world.set('web', { state: 'REMOVED' });
+    expect(served(world)?.backends.map(({ id }) => id)).toEqual([...own, 'static:10.2.2.2:80']);
+  });
+
+  test("watches the connections to that one's draining instances", () => {
+    const world = twoEndpoints();
+    const ids = world.instances('web').map(({ id }) => id);
+    world.set('web', { state: 'STOPPED' });
+    world.run(1);
+    expect(served(world)?.draining?.map(({ id }) => id)).toEqual(ids);
+  });
+});

@@ -5,13 +5,13 @@ import {
   explainedDecision,
   instanceLists,
   instanceRows,
-  metricsOf,
   newestDecision,
   rowOf,
   servingAddresses,
   statusOf,
 } from './endpoint-views.js';
 import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
+import { postedNames } from './metric-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
@@ -30,7 +30,6 @@ export const ENDPOINT_ROUTES: readonly Route[] = [
   route('GET', '/endpoints/:endpoint/state', showState, { versions: BOTH }),
   route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, { versions: BOTH }),
   route('GET', '/endpoints/:endpoint/ips', showIps, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH }),
   route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'] }),
   route('GET', '/endpoints/:endpoint/decision', showDecision),
   route('GET', '/instances', listInstances),
@@ -68,14 +67,14 @@ async function showEndpoint(request: RouteRequest, context: ApiContext): Promise
 
 async function putEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);
-  const draft = draftReader(request.body);
+  const draft = draftReader(request.body, await postedNames(name, context));
   const { revision, warnings } = await createEndpoint(context, name, draft(null));
   return json({ warnings, revision }, revision);
 }
 
 async function postEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);
-  const draft = draftReader(request.body);
+  const draft = draftReader(request.body, await postedNames(name, context));
   const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: false, draft });
   return json({ warnings, revision }, revision);
 }
@@ -83,7 +82,7 @@ async function postEndpoint(request: RouteRequest, context: ApiContext): Promise
 const INI_TYPES: readonly string[] = ['text/plain', 'application/x-ini', 'text/ini', 'text/x-ini'];
 
 /** Reads a configuration once; the answer makes a draft of it against what is stored. Empty is never "replace by nothing". */
-function draftReader({ bytes, type }: Body): (stored: ConfigDocument | null) => Draft {
+function draftReader({ bytes, type }: Body, reported: ReadonlySet<string>): (stored: ConfigDocument | null) => Draft {
   if (type !== 'application/json' && !INI_TYPES.includes(type ?? '')) {
     const got = type === null ? 'none' : quoted(type);
     throw new ReactorError('media_type', `Content-Type: expected text/plain, application/x-ini or application/json, got ${got}`);
@@ -95,7 +94,9 @@ function draftReader({ bytes, type }: Body): (stored: ConfigDocument | null) => 
     const document = unmaskSecrets(read.document, stored);
     // Where a value was put back the text no longer says what the document does, so it has no columns to point at.
     const same = JSON.stringify(document) === JSON.stringify(read.document);
-    const { config, warnings } = same ? resolveEndpoint(read.document, read.places) : resolveEndpoint(document);
+    const { config, warnings } = same
+      ? resolveEndpoint(read.document, read.places, reported)
+      : resolveEndpoint(document, undefined, reported);
     return { document, config, warnings: [...read.warnings, ...warnings].map((warning) => warning.message) };
   };
 }
@@ -122,10 +123,11 @@ async function patchEndpoint(request: RouteRequest, context: ApiContext): Promis
       'section and key: expected strings; value: expected a string, or null to unset the key',
     );
   }
+  const reported = await postedNames(name, context);
   const draft = (stored: ConfigDocument): Draft => {
     const changed = value === null ? withoutValue(stored, section, key) : setValue(stored, section, key, value);
     const document = unmaskSecrets(changed, stored);
-    const { config, warnings } = resolveEndpoint(document);
+    const { config, warnings } = resolveEndpoint(document, undefined, reported);
     return { document, config, warnings: warnings.map((warning) => warning.message) };
   };
   const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: true, draft });
@@ -188,12 +190,6 @@ async function listInstances(_request: RouteRequest, context: ApiContext): Promi
   const { cluster } = await context.moment();
   const reports = await trafficReports(context);
   return json([...cluster.instancesOf.keys()].sort().flatMap((name) => instanceRows(cluster, name, reports)));
-}
-
-async function showMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { name, endpoint, cluster } = await liveEndpoint(request, context);
-  const { config } = resolveEndpoint(endpoint.value.document);
-  return json(metricsOf(cluster, name, config, await trafficReports(context), context.now()));
 }
 
 async function showDecision(request: RouteRequest, context: ApiContext): Promise<Reply> {

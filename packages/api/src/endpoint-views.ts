@@ -11,8 +11,11 @@ import {
   type Json,
   measure,
   openConnections,
+  type PostedReport,
+  staticBackendId,
   type TrafficReport,
   viewInstance,
+  withPosted,
 } from '@reactor/core';
 
 /** What the API shows of an endpoint, worked out from the cluster state of one moment. Pure. */
@@ -26,7 +29,7 @@ export function instancesOf(cluster: Cluster, endpoint: string): readonly Instan
     .sort((a, b) => a.record.createdAtMs - b.record.createdAtMs || (a.record.id < b.record.id ? -1 : 1));
 }
 
-const addressOf = (view: InstanceView): string | null => {
+export const addressOf = (view: InstanceView): string | null => {
   const address = view.report?.address ?? null;
   if (address === null) return null;
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
@@ -154,30 +157,57 @@ function memberOf(value: Json, name: string): Json {
 /** Times and shares say something only about requests that were made. */
 const NEED_REQUESTS = ['rate', 'bytes', 'response', 'errors', 'p50', 'p90', 'p95', 'p99'] as const;
 
+export interface Seen {
+  /** What the load balancers said last. */
+  readonly reports: readonly TrafficReport[];
+  /** What programs posted about the endpoint. */
+  readonly posted: readonly PostedReport[];
+  readonly nowMs: number;
+}
+
 /**
  * The averages per instance that 2013 answered: loads divided by the instances that serve, times as they are. An endpoint
- * without a request in its window has nothing to average but its open connections.
+ * without a request in its window has nothing to average but its open connections and what was posted.
  */
 export function metricsOf(
   cluster: Cluster,
-  endpoint: string,
+  { value: { name: endpoint } }: At<EndpointRecord>,
   config: EndpointConfig,
-  reports: readonly TrafficReport[],
-  nowMs: number,
+  { reports, posted, nowMs }: Seen,
 ): Readonly<Record<string, number>> {
-  const serving = servingAddresses(cluster, endpoint).length + config.staticInstances.length;
-  const { metrics, requests } = measure(reports, endpoint, {
+  const views = instancesOf(cluster, endpoint).filter((view) => view.record.phase === 'run');
+  const serving = views.filter(serves).length + config.staticInstances.length;
+  const { windowMs } = config.scaling;
+  const measured = measure(reports, endpoint, {
     nowMs,
-    windowMs: config.scaling.windowMs,
+    windowMs,
     // A lost host's load balancer is not waited for.
     expectedSources: [...cluster.balancers.keys()].filter((host) => cluster.hosts.has(host)).length,
     instances: serving,
   });
-  const shown = ['active', ...(requests > 0 ? NEED_REQUESTS : [])];
-  const averages = shown.flatMap((name) => {
-    const reading = metrics[name];
+  const backends = new Set([...views.map((view) => view.record.id), ...config.staticInstances.map(staticBackendId)]);
+  const { metrics, requests } = withPosted(measured, posted, { nowMs, windowMs, backends, expected: 0 });
+  const given = posted.flatMap(({ values }) => Object.keys(values)).filter((name) => Object.hasOwn(metrics, name));
+  const shown = new Set(['active', ...(requests > 0 ? NEED_REQUESTS : []), ...given.sort()]);
+  const averages = [...shown].flatMap((name) => {
+    const reading = Object.hasOwn(metrics, name) ? metrics[name] : undefined;
     if (reading === undefined) return name === 'active' ? [[name, 0] as const] : [];
     return [[name, reading.kind === 'total' ? reading.value / Math.max(1, serving) : reading.value] as const];
   });
   return Object.fromEntries(averages);
+}
+
+/** Of one backend: its open connections, and what was posted about it and still counts. */
+export function backendMetrics(
+  endpoint: string,
+  backend: string,
+  config: EndpointConfig,
+  { reports, posted, nowMs }: Seen,
+): Readonly<Record<string, number>> {
+  const own = posted.filter((report) => report.backend === backend);
+  const nothing = { metrics: {}, requests: 0, partial: false };
+  const { windowMs } = config.scaling;
+  const { metrics } = withPosted(nothing, own, { nowMs, windowMs, backends: new Set([backend]), expected: 0 });
+  const values = Object.entries(metrics).map(([name, { value }]) => [name, value] as const);
+  return Object.fromEntries([['active', openConnections(endpoint, backend, reports)], ...values]);
 }

@@ -13,6 +13,7 @@ import {
   untilWords,
 } from '@reactor/core';
 import { type ApiContext, recordEvent } from './context.js';
+import { checkSources } from './endpoint-sources.js';
 import { noEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { type StoredSettings, settingsRecord } from './settings.js';
@@ -184,7 +185,8 @@ async function write(context: ApiContext, change: Change): Promise<Written> {
     const current = stored !== null && stored.value.state !== 'REMOVED' ? stored : null;
     checkRevision(current, change);
     const { record, draft } = change.next(current?.value ?? null);
-    const warnings = draft?.warnings ?? [];
+    const named = draft === null ? [] : checkSources(change.name, draft.config, moment.cluster);
+    const warnings = [...(draft?.warnings ?? []), ...named];
     if (stored !== null && record === stored.value) return { revision: stored.revision, warnings };
     const claims = draft !== null && context.claims.check(change.name, draft.config, current?.value ?? null, moment.cluster);
     const key = KEYS.endpoint(change.name);

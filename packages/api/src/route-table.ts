@@ -3,6 +3,7 @@ import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
+import { METRIC_ROUTES } from './metric-routes.js';
 import { OUTPUT_ROUTES } from './output-routes.js';
 import { PLACEMENT_ROUTES } from './placement-routes.js';
 import type { Method, Route } from './route.js';
@@ -11,6 +12,7 @@ const TABLE: readonly Route[] = [
   ...DAEMON_ROUTES,
   ...CLUSTER_ROUTES,
   ...ENDPOINT_ROUTES,
+  ...METRIC_ROUTES,
   ...HOLD_ROUTES,
   ...HOST_ROUTES,
   ...PLACEMENT_ROUTES,

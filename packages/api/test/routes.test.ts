@@ -1,10 +1,12 @@
 import { createApi, PATHS } from '@reactor/api';
 import { KEYS } from '@reactor/core';
 import { createFakeEngine } from '@reactor/testkit';
+import { anInstance } from './placed-instances.js';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
 /** Every documented route with a request that it answers: method, path as in the table, body. */
 const EVALUATE = '{"rules":["0 < rate < 1"],"min":1,"max":5,"instances":1,"metrics":{"rate":{"total":33.01}}}';
+const METRICS = '{"queue":12,"wait":[3,0.25]}';
 const ACTION = '{"action":"start"}';
 const DOCUMENTED: readonly (readonly [method: string, path: string, body?: string])[] = [
   ['GET', '/'],
@@ -48,6 +50,16 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.1/endpoints/:endpoint/ips'],
   ['GET', '/v1.0/endpoints/:endpoint/metrics'],
   ['GET', '/v1.1/endpoints/:endpoint/metrics'],
+  ['POST', '/v1.0/endpoints/:endpoint/metrics', METRICS],
+  ['POST', '/v1.1/endpoints/:endpoint/metrics', METRICS],
+  ['PUT', '/v1.0/endpoints/:endpoint/metrics', METRICS],
+  ['PUT', '/v1.1/endpoints/:endpoint/metrics', METRICS],
+  ['GET', '/v1.0/endpoints/:endpoint/metrics/:backend'],
+  ['GET', '/v1.1/endpoints/:endpoint/metrics/:backend'],
+  ['POST', '/v1.0/endpoints/:endpoint/metrics/:backend', METRICS],
+  ['POST', '/v1.1/endpoints/:endpoint/metrics/:backend', METRICS],
+  ['PUT', '/v1.0/endpoints/:endpoint/metrics/:backend', METRICS],
+  ['PUT', '/v1.1/endpoints/:endpoint/metrics/:backend', METRICS],
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
   ['GET', '/v1.1/instances'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
@@ -66,6 +78,7 @@ let running: RunningApi;
 beforeEach(async () => {
   running = await startApi({ engine: createFakeEngine() });
   await running.client.createEndpoint('pyex', PYEX);
+  await running.put(KEYS.instance('i1'), anInstance('i1', { host: 'host-b' }));
   // Of a host that is away; one that is alive could not be removed.
   await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });
 });
@@ -80,7 +93,11 @@ test('the table and the documentation have the same routes', () => {
 describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body })))('$method $path', ({ method, path, body }) => {
   test('answers', async () => {
     if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
-    const target = path.replace(':endpoint', 'pyex').replace(':manager', 'host-a').replace(':host', 'host-a');
+    const target = path
+      .replace(':endpoint', 'pyex')
+      .replace(':manager', 'host-a')
+      .replace(':host', 'host-a')
+      .replace(':backend', 'i1');
     const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
     expect([answer.status, answer.body.error]).toEqual([200, undefined]);
   });

@@ -1,5 +1,6 @@
 import { type EndpointTraffic, type InstanceRecord, type InstanceReport, KEYS, TOPICS, type TrafficReport } from '@reactor/core';
-import { aContainerConfig, aHost } from '@reactor/testkit';
+import { aHost } from '@reactor/testkit';
+import { anInstance, aReport } from './placed-instances.js';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -9,46 +10,6 @@ beforeEach(async () => {
   await running.put(KEYS.host('host-a'), aHost('host-a'));
 });
 afterEach(() => running.close());
-
-const anInstance = (id: string, change: Partial<InstanceRecord> = {}): InstanceRecord => ({
-  id,
-  endpoint: 'pyex',
-  endpointUid: 'uid-1',
-  host: 'host-a',
-  slots: 10,
-  cpus: 0,
-  memoryBytes: 0,
-  hostPort: null,
-  hash: 'h',
-  container: aContainerConfig(),
-  port: 5000,
-  healthCheck: { path: null, intervalMs: 2_000, timeoutMs: 1_000 },
-  startTimeoutMs: 60_000,
-  stopTimeoutMs: 10_000,
-  errorMarks: 1,
-  phase: 'run',
-  createdAtMs: 1,
-  drainedAtMs: null,
-  errored: false,
-  replaces: null,
-  epoch: 1,
-  ...change,
-});
-
-const aReport = (id: string, change: Partial<InstanceReport> = {}): InstanceReport => ({
-  id,
-  endpoint: 'pyex',
-  host: 'host-a',
-  state: 'ready',
-  containerId: `c-${id}`,
-  startedAtMs: 2,
-  readyAtMs: 3,
-  address: { host: '10.0.0.1', port: 20_000 },
-  marks: 0,
-  wasReady: true,
-  error: null,
-  ...change,
-});
 
 async function place(record: InstanceRecord, report: InstanceReport | null): Promise<void> {
   await running.put(KEYS.instance(record.id), record);

@@ -188,6 +188,19 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await running()).getMetrics,
   },
   {
+    name: 'set-metrics',
+    group: 'why',
+    args: ['ENDPOINT', '[BACKEND]'],
+    about: 'report metrics of your own, for its rules to use',
+    more: [
+      'Reads JSON from standard input: {"name": value} or {"name": [weight, value]}. With BACKEND, an instance id or an address,',
+      'they are about that one alone: loads of several add up, everything else is averaged by weight. A report replaces the one',
+      'before it, and counts for two windows: repeat it more often, or the metric is missing, and nothing is taken away.',
+      "Example: echo '{\"queue\": 12}' | reactor set-metrics pyex; reactor set pyex scaling rules 'queue < 10'",
+    ],
+    load: async () => (await running()).setMetrics,
+  },
+  {
     name: 'log',
     group: 'why',
     args: ['ENDPOINT'],

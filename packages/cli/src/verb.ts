@@ -57,4 +57,5 @@ const STDIN_VERBS: ReadonlyMap<string, string> = new Map([
   ['validate', ' < CONFIG'],
   ['post', ' < TEXT'],
   ['evaluate', ' < JSON-LINES'],
+  ['set-metrics', ' < JSON'],
 ]);

@@ -1,7 +1,9 @@
 import { type ConfigDocument, type Json, ReactorError } from '@reactor/core';
 import { parseApiAddress } from './api-address.js';
-import { type Call, exchange, type Target } from './exchange.js';
-import { type FollowOptions, followLog, rangeParameters } from './follow.js';
+import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
+import { exchange, type Target } from './exchange.js';
+import { type FollowOptions, followLog } from './follow.js';
+import { type MetricCalls, metricCalls } from './metric-calls.js';
 import { readOutput } from './output.js';
 import type {
   Action,
@@ -39,13 +41,8 @@ export interface ClientOptions {
 /** A configuration to store: INI text, or a document. */
 export type Configuration = string | ConfigDocument;
 
-export interface Guard {
-  /** Refuse with `revision_mismatch` unless the endpoint is at this revision. */
-  readonly ifRevision?: number;
-}
-
 /** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
-export interface Client {
+export interface Client extends MetricCalls {
   /** The base URL that is asked. */
   readonly api: string;
   version(): Promise<VersionInfo>;
@@ -84,7 +81,6 @@ export interface Client {
   instancesDetail(name: string): Promise<readonly InstanceRow[]>;
   /** Of all endpoints. */
   allInstances(): Promise<readonly InstanceRow[]>;
-  metrics(name: string): Promise<Readonly<Record<string, number>>>;
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
   follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
@@ -119,7 +115,14 @@ export function createClient(options: ClientOptions): Client {
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     onStale: options.onStale ?? (() => undefined),
   };
-  return { api: target.api, ...daemonCalls(target), ...endpointCalls(target), ...stateCalls(target), ...clusterCalls(target) };
+  return {
+    api: target.api,
+    ...daemonCalls(target),
+    ...endpointCalls(target),
+    ...stateCalls(target),
+    ...metricCalls(target),
+    ...clusterCalls(target),
+  };
 }
 
 // ------------------------------------------------------------------------------------------------------------- the calls
@@ -190,7 +193,6 @@ function stateCalls(
   | 'ips'
   | 'instances'
   | 'instancesDetail'
-  | 'metrics'
   | 'log'
   | 'follow'
   | 'post'
@@ -209,7 +211,6 @@ function stateCalls(
     ips: (name) => get(target, pathOf(name, 'ips')),
     instances: (name) => get(target, pathOf(name, 'instances')),
     instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),
-    metrics: (name) => get(target, pathOf(name, 'metrics')),
     log: (name, range) => get(target, `${pathOf(name, 'log')}${rangeQuery(range)}`),
     output: (name, range) => readOutput(target, pathOf(name, 'output'), range ?? {}),
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
@@ -240,44 +241,9 @@ function clusterCalls(
   };
 }
 
-// ------------------------------------------------------------------------------------------------------ parts of a call
-
-async function get<T>(target: Target, path: string): Promise<T> {
-  return answerOf(target, { method: 'GET', path });
-}
-
-/** The shape is the daemon's word; what is not JSON at all comes from somebody else, such as a login page. */
-async function answerOf<T>(target: Target, call: Call): Promise<T> {
-  const { text } = await exchange(target, call);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ReactorError('unreachable', `${target.api} does not answer in JSON; is it a Reactor API?`, { cause });
-  }
-}
-
-async function send<T>(target: Target, method: Call['method'], path: string, body: unknown, guard?: Guard): Promise<T> {
-  const text = JSON.stringify(body);
-  return answerOf(target, { method, path, body: { type: 'application/json', text }, ...ifMatch(guard) });
-}
-
-const ifMatch = (guard: Guard | undefined): { readonly ifMatch?: number } =>
-  guard?.ifRevision === undefined ? {} : { ifMatch: guard.ifRevision };
-
-/** Names that a URL would swallow are refused here; all others are for the daemon to judge. */
-function pathOf(name: string, below?: string): string {
-  if (/^\.{0,2}$/.test(name)) throw new ReactorError('request_invalid', `'${name}' is not an endpoint name`);
-  return `/v1.1/endpoints/${encodeURIComponent(name)}${below === undefined ? '' : `/${below}`}`;
-}
-
 function bodyOf(configuration: Configuration): { readonly type: string; readonly text: string } {
   if (typeof configuration === 'string') return { type: 'application/x-ini', text: configuration };
   return { type: 'application/json', text: JSON.stringify(configuration) };
-}
-
-function rangeQuery(range: LogRange | undefined): string {
-  const parameters = rangeParameters(range);
-  return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
 }
 
 const isNotFound = (error: unknown): boolean => error instanceof ReactorError && error.code === 'not_found';

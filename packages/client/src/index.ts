@@ -1,5 +1,6 @@
 export { parseApiAddress } from './api-address.js';
-export { type Client, type ClientOptions, type Configuration, createClient, type Guard } from './client.js';
+export type { Guard } from './call.js';
+export { type Client, type ClientOptions, type Configuration, createClient } from './client.js';
 export type { FollowOptions } from './follow.js';
 export type {
   Action,

@@ -42,6 +42,13 @@ export interface Written {
   readonly revision: number;
 }
 
+export interface PostedWritten {
+  /** Whom it is about; null is the endpoint as a whole. */
+  readonly backend: string | null;
+  /** Without a newer report the metrics are missing after this. */
+  readonly countsForMs: number;
+}
+
 export interface HoldWritten extends Written {
   readonly hold: Hold | null;
 }

@@ -38,6 +38,7 @@ import {
   text,
   whole,
 } from './key-type.js';
+import { parseEndpointName } from './name.js';
 import { type SchemaKey, sectionOf } from './schema-key.js';
 
 /** Every key of an endpoint's document. */
@@ -124,15 +125,15 @@ export const ENDPOINT_KEYS = {
   healthTimeout: endpoint('health_timeout', duration(1, HOUR_MS), '1', 'Time a health check may take'),
   instancesSource: endpoint(
     'instances_source',
-    anyText(),
+    optional(text('endpoint name', parseEndpointName)),
     '',
-    'Endpoint whose backends are served here; kept, without effect in this version',
+    'Endpoint whose backends are served here; its own while there is none of that name',
   ),
   metricsSource: endpoint(
     'metrics_source',
-    anyText(),
+    optional(text('endpoint name', parseEndpointName)),
     '',
-    'Endpoint whose metrics decide here; kept, without effect in this version',
+    'Endpoint whose metrics decide here; without one of that name there are none',
   ),
   authHash: endpoint('auth_hash', anyText(), '', "Hash of the endpoint's own key; kept", { secret: true }),
   authSalt: endpoint('auth_salt', anyText(), '', 'Salt of that hash; kept', { secret: true }),

@@ -13,6 +13,7 @@ import { wouldLoop } from './address.js';
 import { pairFault } from './certificate.js';
 import { NO_PLACES, type Places, type Warning } from './document.js';
 import { ENDPOINT_KEYS as KEY } from './endpoint-schema.js';
+import { quote } from './mistake.js';
 import { openValues, type Values } from './values.js';
 
 /** From an endpoint's document to the configuration everything else works with. */
@@ -25,14 +26,19 @@ export interface ResolvedEndpoint {
 /**
  * Checks every key, then what keys mean together. Fails with `config_invalid`, naming the first mistake in the file
  * (details: section, key, line, column). `places` are those of `readDocument`; without them messages name no line.
+ * `reported` are custom metrics that are known to come, so that a rule on one is not taken for a slip.
  */
-export function resolveEndpoint(document: ConfigDocument, places: Places = NO_PLACES): ResolvedEndpoint {
+export function resolveEndpoint(
+  document: ConfigDocument,
+  places: Places = NO_PLACES,
+  reported: ReadonlySet<string> = new Set(),
+): ResolvedEndpoint {
   const values = openValues('endpoint', document, places);
   const config = readEndpoint(values);
   values.check();
   checkTogether(values, config);
   values.check();
-  adviseTogether(values, config);
+  adviseTogether(values, config, reported);
   return { config: freezeAll(config), warnings: values.warnings };
 }
 
@@ -43,9 +49,6 @@ function readEndpoint(values: Values): EndpointConfig {
   const nginx = readNginx(values);
   const loadBalancer = values.read(KEY.loadBalancer);
   const endpointRedirect = values.read(KEY.redirect);
-  for (const kept of [KEY.instancesSource, KEY.metricsSource]) {
-    if (values.read(kept) !== '') values.warn(kept, 'has no effect in this version');
-  }
   return {
     url: values.read(KEY.url),
     port,
@@ -53,6 +56,8 @@ function readEndpoint(values: Values): EndpointConfig {
     loadBalancer,
     weight: values.read(KEY.weight),
     staticInstances: values.read(KEY.staticInstances).map((each) => ({ host: each.host, port: each.port ?? port })),
+    instancesSource: values.read(KEY.instancesSource),
+    metricsSource: values.read(KEY.metricsSource),
     redirect: (loadBalancer === 'nginx' ? nginx.redirect : null) ?? endpointRedirect,
     errorMarks: values.read(KEY.errorMarks),
     unregisteredTimeoutMs: values.read(KEY.unregisteredTimeout),
@@ -233,7 +238,7 @@ const TLS_KEYS = {
   haproxy: { ssl: KEY.haproxySsl, certificate: KEY.haproxySslCertificate, key: KEY.haproxySslKey },
 } as const;
 
-function adviseTogether(values: Values, config: EndpointConfig): void {
+function adviseTogether(values: Values, config: EndpointConfig, reported: ReadonlySet<string>): void {
   const { url, loadBalancer, drainTimeoutMs, decommissionedTimeoutMs } = config;
   if (url !== null && loadBalancer === null) values.warn(KEY.loadBalancer, 'unset: nothing will serve the url', KEY.url);
   if (url === null && loadBalancer !== null)
@@ -252,10 +257,14 @@ function adviseTogether(values: Values, config: EndpointConfig): void {
     const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;
     values.warn(KEY.drainTimeout, message, KEY.decommissionedTimeout);
   }
+  if (config.instancesSource !== null && config.cloud !== null) {
+    const message = `its own instances get no requests while there is an endpoint ${quote(config.instancesSource)}`;
+    values.warn(KEY.instancesSource, message, KEY.cloud);
+  }
   if (config.placement.rebalance === 'gradual' && config.placement.strategy === 'binpack') {
     values.warn(KEY.rebalance, 'has no effect with strategy = binpack, which fills hosts on purpose', KEY.strategy);
   }
-  for (const { message } of adviseRules(config.scaling.rules)) values.warn(KEY.rules, message);
+  for (const { message } of adviseRules(config.scaling.rules, reported)) values.warn(KEY.rules, message);
 }
 
 function freezeAll<T>(value: T): T {

@@ -253,11 +253,8 @@ test.each<[string, string, string]>([
   ]),
   ['B53 line', told('{"endpoint":{"redirect":"http://a/\\r\\nX: y"}}'), 'line break not allowed'],
   ['B53 loop', told('[endpoint]\nurl=http://a/\nredirect=http://A:80/x'), 'would loop'],
-  [
-    'B54',
-    inEndpoint('instances_source=other'),
-    'warning: endpoint.instances_source (line 2, column 18): has no effect in this version',
-  ],
+  ['B54 no name', inEndpoint('instances_source=../b'), 'instances_source (line 2, column 18): name: 1–64 of'],
+  ['B54 no name either', inEndpoint('metrics_source=a b'), 'metrics_source (line 2, column 16): name: 1–64 of'],
 
   ['B56', inScaling('rules=rate > 1'), "use 'lower < metric < upper'; write '1 < rate'"],
   ...[

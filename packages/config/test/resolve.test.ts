@@ -33,6 +33,8 @@ describe('an endpoint', () => {
       loadBalancer: 'nginx',
       weight: 1,
       staticInstances: [],
+      instancesSource: null,
+      metricsSource: null,
       redirect: null,
       errorMarks: 1,
       unregisteredTimeoutMs: 60_000,

@@ -12,6 +12,7 @@ import {
   type Plan,
   type PlanInput,
   plan,
+  postedReports,
   readCluster,
   type StateStore,
   type StateView,
@@ -86,10 +87,11 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
       log('warning', outranked);
       return 'outranked';
     }
-    const traffic = trafficOfHosts(await store.latest(TOPICS.traffic));
+    const published = await store.latest(TOPICS.traffic);
+    const [traffic, posted] = [trafficOfHosts(published), postedReports(published)];
     const nowMs = clock.now();
     const { epoch, quietUntilMs } = leadership;
-    const made = plan({ ...options, nowMs, epoch, quietUntilMs, cluster, traffic });
+    const made = plan({ ...options, nowMs, epoch, quietUntilMs, cluster, traffic, posted });
     if (!leadership.holds()) return 'abandoned';
     options.alarms.settle(made.alarms);
     complain(made);
@@ -188,5 +190,7 @@ async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowM
 function gauge(made: Plan, meter: Meter): void {
   for (const { endpoint, report } of made.endpoints) {
     meter.set('reactor_target_instances', { endpoint: endpoint.value.name }, report.record.target);
+    const { dropped = {} } = report.record.inputs.stable;
+    meter.set('reactor_metrics_dropped', { endpoint: endpoint.value.name }, Object.keys(dropped).length);
   }
 }

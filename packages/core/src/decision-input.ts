@@ -26,6 +26,8 @@ export interface Measurement {
   readonly partial: boolean;
   /** Instances that served through the whole window; all, unless told. */
   readonly settled?: number;
+  /** Metrics that were posted and do not count now, with the reason; absent when there is none. */
+  readonly dropped?: Readonly<Record<string, string>>;
 }
 
 export interface DecisionInput {

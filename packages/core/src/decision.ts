@@ -4,7 +4,7 @@ import { describeDecision } from './decision-sentence.js';
 import { type Evaluation, evaluate, type Reason } from './evaluation.js';
 import { activeHold, heldCount, heldWords } from './hold.js';
 import type { Hold, Rule } from './model.js';
-import { parseRule } from './rule.js';
+import { METRIC_KINDS, parseRule } from './rule.js';
 import { nearMetric } from './rule-advice.js';
 import { largestTarget, NO_HISTORY, rememberTarget, type TargetHistory } from './target-history.js';
 
@@ -111,7 +111,7 @@ function withData(measurement: Measurement, input: DecisionInput, quantiles: boo
 
 function evaluateWith(
   input: DecisionInput,
-  { settled = input.instances }: Measurement,
+  { settled = input.instances, dropped = {} }: Measurement,
   metrics: Measurement['metrics'],
 ): Evaluation {
   const { rules, minInstances: min, maxInstances: max } = input.scaling;
@@ -120,7 +120,7 @@ function evaluateWith(
     const { kind, value } = metrics[metric]!;
     return [[metric, kind === 'total' ? { total: value } : { average: value }] as const];
   });
-  return evaluate({ rules, min, max, instances: input.instances, settled, metrics: Object.fromEntries(readings) });
+  return evaluate({ rules, min, max, instances: input.instances, settled, metrics: Object.fromEntries(readings), dropped });
 }
 
 /**
@@ -137,22 +137,25 @@ function burstNeed(input: DecisionInput, stable: Evaluation): { readonly need: n
 
 /** Why the count may not fall below n: missing is not zero, and neither is what half of the sources saw. */
 function holdReason(input: DecisionInput, stable: Evaluation): Reason | null {
+  const { metrics, partial, dropped = {} } = input.stable;
   if (stable.missing.length > 0) {
     const names = stable.missing.map((metric) => {
-      const near = nearMetric(metric);
+      const near = Object.hasOwn(dropped, metric) ? null : nearMetric(metric);
       return near === null ? metric : `${metric} (did you mean ${near}?)`;
     });
     return { kind: 'hold', text: `there is no data for ${names.join(', ')}` };
   }
-  const usesLoad = stable.rules.some((outcome) => outcome.kind !== 'direct');
-  if (!input.stable.partial || !usesLoad) return null;
-  const lacking = Object.values(input.stable.metrics).find(({ sources }) => sources.reported < sources.expected);
-  const text =
-    lacking === undefined
-      ? 'the window is not covered completely yet'
-      : `only ${lacking.sources.reported} of ${lacking.sources.expected} sources reported`;
-  return { kind: 'partial', text };
+  const asked = stable.rules.filter((outcome) => outcome.kind !== 'direct').map(({ rule }) => rule.metric);
+  const thin = asked.flatMap((metric) => metrics[metric] ?? []).find(isThin);
+  // What the load balancers left out matters only to rules on what they measure.
+  const measured = partial && asked.some((metric) => Object.hasOwn(METRIC_KINDS, metric));
+  if (thin !== undefined) {
+    return { kind: 'partial', text: `only ${thin.sources.reported} of ${thin.sources.expected} sources reported` };
+  }
+  return measured ? { kind: 'partial', text: 'the window is not covered completely yet' } : null;
 }
+
+const isThin = ({ sources }: MetricReading): boolean => sources.reported < sources.expected;
 
 const withoutTargets = (history: TargetHistory): TargetHistory => (history.targets.length === 0 ? history : NO_HISTORY);
 

@@ -15,6 +15,8 @@ export interface EvaluateInput {
   readonly settled?: number;
   /** By metric name; a metric without data is left out. */
   readonly metrics: Readonly<Record<string, { readonly total: number } | { readonly average: number }>>;
+  /** Metrics that were reported and do not count, with the reason. */
+  readonly dropped?: Readonly<Record<string, string>>;
 }
 
 export interface RuleOutcome {
@@ -89,7 +91,7 @@ export function evaluate(input: EvaluateInput): Evaluation {
   const missing = [...new Set(combined.rules.filter((outcome) => outcome.range === null).map((outcome) => outcome.rule.metric))];
   const target = missing.length === 0 ? wanted : Math.max(wanted, Math.min(input.instances, input.max));
   const reasons: Reason[] = [
-    ...combined.rules.flatMap((outcome, index) => ruleReasons(outcome, index, input.instances)),
+    ...combined.rules.flatMap((outcome, index) => ruleReasons(outcome, index, input)),
     ...limitReasons(combined.range, range, input),
     choiceReason(choice, wanted, range, input),
   ];
@@ -176,14 +178,12 @@ function choose(
 
 // ---------------------------------------------------------------------------------------------------------------- reasons
 
-function ruleReasons(outcome: RuleOutcome, index: number, n: number): readonly Reason[] {
+function ruleReasons(outcome: RuleOutcome, index: number, input: EvaluateInput): readonly Reason[] {
   const { rule, range, value } = outcome;
   const name = `rule ${index + 1} '${rule.text}'`;
   if (range === null) {
-    const near = nearMetric(rule.metric);
-    const hint = near === null ? '' : `: no source reports '${rule.metric}'; did you mean '${near}'?`;
-    const why = outcome.kind === 'average' && n < 1 ? ` over ${n} instances` : '';
-    return [{ kind: 'no_data', text: `${name} is skipped, no data for ${rule.metric}${why}${hint}` }];
+    const why = outcome.kind === 'average' && input.instances < 1 ? ` over ${input.instances} instances` : '';
+    return [{ kind: 'no_data', text: `${name} is skipped, no data for ${rule.metric}${why}${hintOf(rule.metric, input)}` }];
   }
   const reading = `${outcome.kind === 'total' ? `a total ${rule.metric} of` : rule.metric} ${value}`;
   const reasons: Reason[] = [];
@@ -195,6 +195,13 @@ function ruleReasons(outcome: RuleOutcome, index: number, n: number): readonly R
     reasons.push({ kind: 'overruled', text: `${name} contradicts earlier rules and only pulls to the nearest count they allow` });
   }
   return reasons;
+}
+
+/** What may be behind it; a metric that did report once is not misspelt. */
+function hintOf(metric: string, { dropped = {} }: EvaluateInput): string {
+  if (Object.hasOwn(dropped, metric)) return `: ${dropped[metric]}`;
+  const near = nearMetric(metric);
+  return near === null ? '' : `: no source reports '${metric}'; did you mean '${near}'?`;
 }
 
 function limitReasons(rulesRange: CountRange, range: CountRange, input: EvaluateInput): readonly Reason[] {

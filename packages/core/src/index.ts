@@ -27,9 +27,12 @@ export * from './plan.js';
 
 export type { LossNote, Removal } from './plan-hosts.js';
 export * from './ports.js';
+export * from './posted-measurement.js';
+export * from './posted-metrics.js';
 export * from './retire.js';
 export * from './rule.js';
 export * from './rule-advice.js';
+export * from './serving.js';
 export * from './sketch.js';
 export * from './step.js';
 export * from './telemetry.js';

@@ -26,6 +26,10 @@ export const TOPICS = {
   traffic: 'traffic/',
   trafficOf: (host: string) => `traffic/${host}`,
   trafficPartOf: (host: string, part: number) => `traffic/${host}/${part}`,
+  /** Below `traffic`, so that one read of a round has both; no host is called that. */
+  allPosted: 'traffic/-posted/',
+  postedOf: (endpoint: string) => `traffic/-posted/${endpoint}/`,
+  posted: (endpoint: string, backend: string | null) => `traffic/-posted/${endpoint}/${backend ?? ''}`,
   decisions: 'decisions/',
   decision: (endpoint: string) => `decisions/${endpoint}`,
 } as const;

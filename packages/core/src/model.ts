@@ -116,6 +116,9 @@ export interface EndpointConfig {
   readonly loadBalancer: BalancerKind | null;
   readonly weight: number;
   readonly staticInstances: readonly StaticInstance[];
+  /** The endpoint whose backends are served here, and the one whose metrics decide here; null is its own. */
+  readonly instancesSource: string | null;
+  readonly metricsSource: string | null;
   readonly redirect: string | null;
   readonly errorMarks: number;
   readonly unregisteredTimeoutMs: number;

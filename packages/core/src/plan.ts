@@ -1,19 +1,21 @@
 import { type Brake, brakeOf } from './brake.js';
 import type { At, Cluster } from './cluster.js';
-import { BURST_WINDOW_MS, type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
+import { type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
 import type { EndpointSteps, Resolved } from './endpoint-draft.js';
 import { type Ledger, openLedger } from './ledger.js';
 import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
+import { type Observation, observe } from './observation.js';
 import type { PlacementReport } from './placement-verdicts.js';
 import { seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
+import type { PostedReport } from './posted-metrics.js';
 import { openRebalancing, type Rebalancing } from './rebalance.js';
 import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { type Step, stepEvent } from './step.js';
 import type { TrafficReport } from './traffic.js';
-import { type Coverage, coverageOf, measureSightings, type Sighting, sightingsOf } from './traffic-window.js';
+import type { Sighting } from './traffic-window.js';
 
 /**
  * One round of the controller, as a pure function: everything it may look at is in `PlanInput`, everything to be done is
@@ -31,6 +33,8 @@ export interface PlanInput {
   readonly resolve: (record: At<EndpointRecord>) => Resolved | { readonly error: string };
   /** The newest traffic report of every host that published one. */
   readonly traffic: ReadonlyMap<string, TrafficReport>;
+  /** By endpoint, what programs posted; absent is nothing. */
+  readonly posted?: ReadonlyMap<string, readonly PostedReport[]>;
   /** In [0, 1). */
   readonly random: () => number;
   readonly newId: () => string;
@@ -85,10 +89,7 @@ export interface Alarm {
 /** What all endpoints of a round have in common; found out once, for there may be a thousand of them and a hundred hosts. */
 interface Scene {
   readonly ledger: Ledger;
-  /** By endpoint, what each load balancer saw of it. */
-  readonly sightings: ReadonlyMap<string, readonly Sighting[]>;
-  readonly coverage: (windowMs: number) => Coverage;
-  readonly expectedSources: number;
+  readonly observation: Observation;
   /** A live host with a load balancer whose traffic is not known: its connections may be open without our knowing. */
   readonly unheard: string | null;
   readonly brake: Brake | null;
@@ -97,36 +98,39 @@ interface Scene {
 }
 
 export function plan(input: PlanInput): Plan {
-  const reports = [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []);
-  // What a lost host saw counts, but its voice does not: it must not stand in for a live host that is silent.
+  const resolved = new Map<string, Resolved>();
+  const unusable: { endpoint: string; error: string }[] = [];
+  for (const name of [...input.cluster.endpoints.keys()].sort()) {
+    const answer = input.resolve(input.cluster.endpoints.get(name)!);
+    if ('error' in answer) unusable.push({ endpoint: name, error: answer.error });
+    else resolved.set(name, answer);
+  }
   const sources = sourcesOf(input.cluster);
-  const voices = sources.flatMap((host) => input.traffic.get(host) ?? []);
   const scene: Scene = {
     ledger: openLedger(input.cluster),
-    sightings: sightingsOf(reports),
-    coverage: onceEach((windowMs) => coverageOf(voices, input.nowMs, windowMs)),
-    expectedSources: sources.length,
+    observation: observe({
+      ...input,
+      resolved,
+      reports: [...input.traffic.keys()].sort().flatMap((host) => input.traffic.get(host) ?? []),
+      voices: sources.flatMap((host) => input.traffic.get(host) ?? []),
+      expectedSources: sources.length,
+      posted: input.posted ?? NOTHING_POSTED,
+    }),
     unheard: sources.find((host) => !input.traffic.has(host)) ?? null,
     brake: brakeOf(input.cluster, input.nowMs),
     retirements: openRetirements(input.cluster, input.nowMs),
     rebalancing: openRebalancing(input.cluster),
   };
-  const endpoints: EndpointPlan[] = [];
-  const unusable: { endpoint: string; error: string }[] = [];
-  for (const name of [...input.cluster.endpoints.keys()].sort()) {
-    const endpoint = input.cluster.endpoints.get(name)!;
-    const resolved = input.resolve(endpoint);
-    if ('error' in resolved) unusable.push({ endpoint: name, error: resolved.error });
-    else endpoints.push(planEndpoint(endpoint, resolved, input, scene));
-  }
   return {
-    endpoints,
+    endpoints: [...resolved].map(([name, one]) => planEndpoint(input.cluster.endpoints.get(name)!, one, input, scene)),
     unusable,
     losses: planLosses(input.cluster, input.nowMs),
     removals: input.nowMs < input.quietUntilMs ? [] : planRemovals(input.cluster),
     alarms: alarmsOf(scene),
   };
 }
+
+const NOTHING_POSTED: ReadonlyMap<string, readonly PostedReport[]> = new Map();
 
 function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
   const alarms: Alarm[] = [];
@@ -139,11 +143,10 @@ function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
 }
 
 function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: PlanInput, scene: Scene): EndpointPlan {
-  const { sightings, coverage, expectedSources } = scene;
   const { cluster, nowMs } = input;
   const name = endpoint.value.name;
   const known = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
-  const seen = sightings.get(name) ?? [];
+  const seen = scene.observation.sightings(name);
   const views = (cluster.instancesOf.get(name) ?? []).map((i) => viewInstance(i, cluster, () => activeOf(i.value.id, seen)));
   const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);
   const seats = seatsOf(own);
@@ -151,7 +154,6 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
   const { windowMs } = resolved.config.scaling;
   // Also for the burst window: a slow answer of the last seconds began before the newest instances served.
   const settled = settledOf(own, nowMs - windowMs);
-  const window = { nowMs, expectedSources, instances: seats, settled };
   const { record, history: targets } = decide({
     endpoint: name,
     atMs: nowMs,
@@ -159,8 +161,7 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
     state: endpoint.value.state,
     scaling: resolved.config.scaling,
     instances: seats,
-    stable: measureSightings(seen, coverage(windowMs), { ...window, windowMs }),
-    burst: measureSightings(seen, coverage(BURST_WINDOW_MS), { ...window, windowMs: BURST_WINDOW_MS, quantiles: false }),
+    ...scene.observation.measure(endpoint, resolved, { instances: seats, settled }),
     history: known?.targets ?? NO_HISTORY,
     ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
   });
@@ -232,16 +233,6 @@ function activeOf(instance: string, seen: readonly Sighting[]): number {
   let sum = 0;
   for (const { traffic } of seen) sum += traffic.backends[instance]?.active ?? 0;
   return sum;
-}
-
-/** `of`, asked once for each number: a thousand endpoints have but a few windows. */
-function onceEach<T>(of: (asked: number) => T): (asked: number) => T {
-  const known = new Map<number, T>();
-  return (asked) => {
-    const answer = known.get(asked) ?? of(asked);
-    known.set(asked, answer);
-    return answer;
-  };
 }
 
 /** Instances that have served since `sinceMs`: those that an average taken since then speaks of. */

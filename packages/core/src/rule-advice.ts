@@ -13,11 +13,11 @@ export interface RuleAdvice {
 /** Longest name worth comparing; no built-in metric is near it, and it bounds the comparison. */
 const MAX_NEAR_LENGTH = 16;
 
-/** Looks at the rules alone, without any measurement. */
-export function adviseRules(rules: readonly Rule[]): readonly RuleAdvice[] {
+/** Looks at the rules alone, without any measurement. Nobody is told that what is `reported` might be misspelt. */
+export function adviseRules(rules: readonly Rule[], reported: ReadonlySet<string> = new Set()): readonly RuleAdvice[] {
   const advice: RuleAdvice[] = [];
   rules.forEach((rule, index) => {
-    const near = nearMetric(rule.metric);
+    const near = reported.has(rule.metric) ? null : nearMetric(rule.metric);
     if (near !== null) {
       advice.push({ rule: index + 1, message: `no source reports '${rule.metric}'; did you mean '${near}'?` });
     }

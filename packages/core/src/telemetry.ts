@@ -15,6 +15,11 @@ export const TELEMETRY = {
     help: 'Decisions that changed the count: up or down',
   },
   reactor_target_instances: { type: 'gauge', labels: ['endpoint'], help: 'Instances the last decision wants' },
+  reactor_metrics_dropped: {
+    type: 'gauge',
+    labels: ['endpoint'],
+    help: 'Posted metrics that do not count: too old, or ahead of the clock',
+  },
   reactor_instances: { type: 'gauge', labels: ['endpoint', 'state'], help: 'Instances by state' },
   reactor_scale_events_total: {
     type: 'counter',

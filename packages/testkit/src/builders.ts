@@ -57,6 +57,8 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     loadBalancer: 'nginx',
     weight: 1,
     staticInstances: [],
+    instancesSource: null,
+    metricsSource: null,
     redirect: null,
     errorMarks: 1,
     unregisteredTimeoutMs: 60_000,

@@ -11,7 +11,10 @@ import {
   type Json,
   KEYS,
   type Plan,
+  type PostedReport,
   plan,
+  postedReports,
+  publishedMetrics,
   readCluster,
   type StateEntry,
   type Step,
@@ -27,6 +30,8 @@ export interface World {
   readonly nowMs: () => number;
   /** Requests per second that arrive at an endpoint from now on; `seconds` is the upstream time of each. */
   load(endpoint: string, perSecond: number, seconds?: number): void;
+  /** What a program posts every second from now on, about the endpoint (null) or one of its backends; null posts no more. */
+  post(endpoint: string, backend: string | null, values: PostedReport['values'] | null): void;
   /** Runs one round per second and returns their plans. */
   run(seconds: number): readonly Plan[];
   set(
@@ -74,8 +79,7 @@ const REMEMBERED_SECONDS = 120;
 
 export function createWorld(options: WorldOptions): World {
   let nowMs = START_MS;
-  let revision = 0;
-  let ids = 0;
+  let [revision, ids] = [0, 0];
   let muted = false;
   const heard: { only: readonly string[] | null } = { only: null };
   let quietUntilMs = 0;
@@ -84,8 +88,8 @@ export function createWorld(options: WorldOptions): World {
   const loads = new Map<string, { perSecond: number; seconds: number }>();
   const seen = new Map<string, TrafficBucket[]>();
   const held = new Map<string, number>();
-  const broken = new Set<string>();
-  const lagging = new Set<string>();
+  const posts = createPosts();
+  const [broken, lagging] = [new Set<string>(), new Set<string>()];
 
   const put = (key: string, value: Json): void => {
     if (value === null) entries.delete(key);
@@ -158,6 +162,7 @@ export function createWorld(options: WorldOptions): World {
       quietUntilMs,
       cluster: cluster(),
       traffic: traffic(),
+      posted: posts.reports(nowMs),
       resolve: (record) => configs.get(record.value.name) ?? { error: 'unknown' },
       random: () => 0,
       newId: () => {
@@ -165,13 +170,7 @@ export function createWorld(options: WorldOptions): World {
         return `i${String(ids).padStart(4, '0')}`;
       },
     });
-    const writes: [string, unknown][] = made.losses.map(({ host, loss }) => [KEYS.loss(host), loss]);
-    for (const { keys } of made.removals) for (const { key } of keys) writes.push([key, null]);
-    for (const one of made.endpoints) {
-      for (const { id, record } of one.instances) writes.push([KEYS.instance(id), record]);
-      if (one.history) writes.push([KEYS.history(one.endpoint.value.name), one.history]);
-    }
-    commit(writes);
+    commit(writesOf(made));
     return made;
   };
 
@@ -198,6 +197,7 @@ export function createWorld(options: WorldOptions): World {
   return {
     nowMs: () => nowMs,
     load: (endpoint, perSecond, seconds = 0.01) => void loads.set(endpoint, { perSecond, seconds }),
+    post: posts.post,
     run: (seconds) =>
       Array.from({ length: seconds }, () => {
         nowMs += 1_000;
@@ -230,6 +230,32 @@ export function createWorld(options: WorldOptions): World {
         .filter((i) => i.endpoint === endpoint && (phase === undefined || i.phase === phase)),
     steps: (plans, kind) =>
       plans.flatMap((made) => made.endpoints.flatMap((one) => one.report.steps.filter((step) => step.kind === kind))),
+  };
+}
+
+function writesOf(made: Plan): readonly (readonly [key: string, value: unknown])[] {
+  const writes: [string, unknown][] = made.losses.map(({ host, loss }) => [KEYS.loss(host), loss]);
+  for (const { keys } of made.removals) for (const { key } of keys) writes.push([key, null]);
+  for (const one of made.endpoints) {
+    for (const { id, record } of one.instances) writes.push([KEYS.instance(id), record]);
+    if (one.history) writes.push([KEYS.history(one.endpoint.value.name), one.history]);
+  }
+  return writes;
+}
+
+/** Programs that post the same every second. */
+function createPosts(): {
+  readonly post: World['post'];
+  readonly reports: (nowMs: number) => ReadonlyMap<string, readonly PostedReport[]>;
+} {
+  const posts = new Map<string, (nowMs: number) => ReturnType<typeof publishedMetrics>>();
+  return {
+    post: (endpoint, backend, values) => {
+      const key = `${endpoint}/${backend ?? ''}`;
+      if (values === null) posts.delete(key);
+      else posts.set(key, (atMs) => publishedMetrics(endpoint, backend, { atMs, by: 'vm1', values }));
+    },
+    reports: (nowMs) => postedReports(new Map([...posts.values()].flatMap((one) => Object.entries(one(nowMs))))),
   };
 }
 

@@ -47,7 +47,14 @@ function measured(record: DecisionRecord): readonly string[] {
   // The short window is only looked at when it changed something; otherwise it would be one more thing to read.
   const rows = [...readings(stable, record.scaling.windowMs), ...(record.burst === null ? [] : readings(burst, BURST_MS))];
   const missing = [...new Set(record.rules.filter((rule) => rule.value === null).map((rule) => rule.metric))];
-  const gaps = missing.map((metric) => [metric, 'no data', '', '', '']);
+  const { dropped = {} } = stable;
+  const gaps = missing.map((metric) => [
+    metric,
+    Object.hasOwn(dropped, metric) ? `no data: ${dropped[metric]}` : 'no data',
+    '',
+    '',
+    '',
+  ]);
   if (rows.length + gaps.length === 0) return ['nothing: no source has reported'];
   return table(['METRIC', 'VALUE', 'WINDOW', 'AGE', 'SOURCES'], [...rows, ...gaps]);
 }

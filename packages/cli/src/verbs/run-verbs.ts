@@ -4,6 +4,7 @@ import { jsonObjectLine } from '../output/json-text.js';
 import { printable } from '../output/printable.js';
 import { pythonRepr } from '../output/python-repr.js';
 import { table } from '../output/table.js';
+import { readText } from '../stdin-text.js';
 import { argument, type Call, DONE, type Perform } from '../verb.js';
 
 const act =
@@ -75,5 +76,16 @@ export const getMetrics: Perform = async (call) => {
   if (call.options.python === true) call.output.lines([pythonRepr(metrics)]);
   else if (call.output.json) call.output.value(metrics);
   else call.output.lines([jsonObjectLine(metrics)]);
+  return DONE;
+};
+
+/** Passed on as it is: a number that JSON cannot hold would come out of our own parser as another one. */
+export const setMetrics: Perform = async (call) => {
+  const client = await call.client();
+  const text = await readText(
+    call.io,
+    'set-metrics reads JSON from standard input: echo \'{"queue": 12}\' | reactor set-metrics ENDPOINT',
+  );
+  await client.setMetrics(argument(call, 0), text, call.args[1]);
   return DONE;
 };

@@ -1,0 +1,87 @@
+import { resolveEndpoint } from '@reactor/config';
+import {
+  type Cluster,
+  type EndpointConfig,
+  POSTED_STALE_WINDOWS,
+  type PostedReport,
+  postedReports,
+  publishedMetrics,
+  ReactorError,
+  readPostedValues,
+  staticBackendId,
+  TOPICS,
+} from '@reactor/core';
+import { type ApiContext, trafficReports } from './context.js';
+import { addressOf, backendMetrics, instancesOf, metricsOf } from './endpoint-views.js';
+import { liveEndpoint } from './names.js';
+import { quoted } from './offending-value.js';
+import { readJson } from './request-form.js';
+import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+
+/** What is measured of an endpoint, and what programs post about it or about one of its backends. */
+export const METRIC_ROUTES: readonly Route[] = [
+  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics', postMetrics, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/metrics/:backend', showBackendMetrics, { versions: BOTH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics/:backend', postMetrics, { versions: BOTH }),
+];
+
+/** How long after it stopped to count a report is still known, so that `explain` can say that it came too late. */
+const KNOWN_WINDOWS = 10;
+
+async function showMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, endpoint, cluster } = await liveEndpoint(request, context);
+  const { config } = resolveEndpoint(endpoint.value.document);
+  const posted = await postedAbout(name, context);
+  return json(metricsOf(cluster, endpoint, config, { reports: await trafficReports(context), posted, nowMs: context.now() }));
+}
+
+async function showBackendMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const { name, endpoint, cluster } = await liveEndpoint(request, context);
+  const { config } = resolveEndpoint(endpoint.value.document);
+  const backend = backendNamed(request.params['backend'] ?? '', name, config, cluster);
+  const posted = await postedAbout(name, context);
+  return json(backendMetrics(name, backend, config, { reports: await trafficReports(context), posted, nowMs: context.now() }));
+}
+
+/** Replaces what the same source posted before; `{}` takes it back. */
+async function postMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
+  const values = readPostedValues(readJson(request.body));
+  const { name, endpoint, cluster } = await liveEndpoint(request, context);
+  const { config } = resolveEndpoint(endpoint.value.document);
+  const asked = request.params['backend'];
+  const backend = asked === undefined ? null : backendNamed(asked, name, config, cluster);
+  const { windowMs } = config.scaling;
+  const report = publishedMetrics(name, backend, { atMs: context.now(), by: context.host, values });
+  await context.store.publish(report, KNOWN_WINDOWS * windowMs);
+  return json({ backend, countsForMs: POSTED_STALE_WINDOWS * windowMs });
+}
+
+async function postedAbout(endpoint: string, { store }: ApiContext): Promise<readonly PostedReport[]> {
+  return postedReports(await store.latest(TOPICS.postedOf(endpoint))).get(endpoint) ?? [];
+}
+
+/** Names that programs reported lately: what a rule asks for of them is not misspelt. */
+export async function postedNames(endpoint: string, context: ApiContext): Promise<ReadonlySet<string>> {
+  return new Set((await postedAbout(endpoint, context)).flatMap(({ values }) => Object.keys(values)));
+}
+
+/** A backend by instance id, `address:port`, or an address alone when it is one backend's only. Nobody else's address will do. */
+function backendNamed(asked: string, endpoint: string, config: EndpointConfig, cluster: Cluster): string {
+  const instances = instancesOf(cluster, endpoint).map((view) => ({ id: view.record.id, address: addressOf(view) ?? '' }));
+  const fixed = config.staticInstances.map((one) => ({
+    id: staticBackendId(one),
+    address: `${one.host.includes(':') ? `[${one.host}]` : one.host}:${one.port}`,
+  }));
+  const all = [...instances, ...fixed];
+  const exact = all.find(({ id, address }) => id === asked || address === asked);
+  if (exact !== undefined) return exact.id;
+  const there = all.filter(({ address }) => address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') === asked);
+  if (there.length === 1) return there[0]!.id;
+  if (there.length === 0)
+    throw new ReactorError('not_found', `${quoted(asked).slice(1, -1)} is not a backend of ${quoted(endpoint)}`);
+  throw new ReactorError(
+    'request_invalid',
+    `${asked} is the address of ${there.length} backends of ${quoted(endpoint)}: say which, as address:port or by its id`,
+  );
+}
