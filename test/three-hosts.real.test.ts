@@ -1,4 +1,4 @@
-import { type Host, type Hosts, loadThrough, openHosts, unexplained, until } from '@reactor/testkit';
+import { type Host, type Hosts, loadThrough, openHosts, until } from '@reactor/testkit';
 
 /** Three hosts as one: real engines, real nginx on every host, one Redis; hosts, leaders and Redis die under load. */
 
@@ -106,9 +106,11 @@ describe('three hosts', () => {
 
   test('with Redis away the hosts are shown as they were last, also to read logs by, and nothing is written', async () => {
     await cluster.redis.kill();
-    const took = stopwatch();
-    for (const host of hosts) expect(await host.reactor(['hosts'])).toMatch(/^vm1 +ready /m);
-    figure(`Redis away: reactor hosts on three hosts took ${took()}`);
+    for (const host of hosts) {
+      const took = stopwatch();
+      expect(await host.reactor(['hosts'])).toMatch(/^vm1 +ready /m);
+      figure(`Redis away: reactor hosts on ${host.name} took ${took()}`);
+    }
     for (const words of [['list'], ['ps'], ['info'], ['explain', 'pyex'], ['logs', 'pyex', '--tail', '1']])
       expect(await hosts[0]!.reactor(words)).not.toBe('');
     await expect(hosts[0]!.reactor(['scale', 'pyex=2'])).rejects.toThrow(/state store unreachable since/);
@@ -192,8 +194,9 @@ describe('three hosts', () => {
     const onDead = (await rows(rest[0]!)).filter(({ host }) => host === dead.name).length;
     expect(onDead).toBeGreaterThanOrEqual(4);
     const load = loadThrough(rest, 150);
+    // By then each nginx holds connections to each backend open, over which it goes on sending after the death.
+    await until('the load flows', 20_000, () => load.result().ok >= 300);
     const took = stopwatch();
-    const deathMs = performance.now();
     await dead.powerOff();
     await until('both know', LOST_MS, async () => (await liveHosts(rest[0]!)) === 2);
     const lost = took();
@@ -207,10 +210,10 @@ describe('three hosts', () => {
       async () => (await allContainers(rest)).length === 12 && (await readyRows(rest[0]!)).length === 12,
     );
     figure(`host dead: lost after ${lost}, out of every load balancer after ${out}, replaced after ${took()}`);
-    const result = await load.stop();
-    const { sent, failures } = result;
-    figure(`host dead: ${sent} requests through the others, ${failures.length} failed: ${failures.slice(0, 5).join(', ')}`);
-    expect(unexplained(result, deathMs)).toEqual([]);
+    const { sent, failures } = await load.stop();
+    figure(`host dead: ${sent} requests through the others, ${failures.length} failed`);
+    expect(failures).toEqual([]);
+    for (const host of rest) expect(host.log()).toMatch(/is not acknowledged, and .* connections ended/);
 
     const back = loadThrough(rest, 50);
     await dead.powerOn();

@@ -4,7 +4,6 @@ import {
   type Cluster,
   type Container,
   type ContainerEngine,
-  describeError,
   type EndpointConfig,
   type EndpointRecord,
   isSilent,
@@ -14,7 +13,6 @@ import {
   type MarkKeeper,
   type Meter,
   publishedTraffic,
-  ReactorError,
   readCluster,
   type StateStore,
   type StateView,
@@ -22,24 +20,28 @@ import {
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
+import { createComplaints } from './complaints.js';
 import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
+import type { Connections } from './kernel-connections.js';
 import { linkedAddresses } from './links.js';
 import { createPortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
 import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
+import { createSeverance } from './severance.js';
 import { createSurgeDetector } from './surge.js';
 
 /**
  * The host agent: advertises the host, runs the instances placed on it, owns its load balancer and publishes what that
- * saw. It never decides. Four loops, each level-triggered, so that none waits for another:
+ * saw. It never decides. Five loops, each level-triggered, so that none waits for another:
  *
  *     advertisement   the host's record and its lease
  *     instances       containers as meant, reports of what is
  *     balancing       the load balancer's backends, and which it has taken up
  *     traffic         what the load balancer saw, published
+ *     severance       connections to machines that have died
  */
 export interface AgentOptions {
   readonly store: StateStore;
@@ -49,6 +51,8 @@ export interface AgentOptions {
   readonly random: () => number;
   /** How containers are checked; default: over the network. */
   readonly probe?: Probe | undefined;
+  /** This machine's, to end those to machines that have died; without, they end by themselves. */
+  readonly connections?: Connections | undefined;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   readonly resolve: (record: At<EndpointRecord>) => EndpointConfig | null;
@@ -101,7 +105,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const instances = createInstances({
     ...options,
     // Asked when the container is made, for pulling its image may have taken minutes.
-    linked: async (record) => linkedAddresses(record, (await see()).cluster, options.resolve),
+    linked: async (record) => linkedAddresses(record, (await sight.see()).cluster, options.resolve),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
     wake: () => wakeInstances(),
@@ -124,18 +128,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
       log('warning', `instance ${instance}, whose host is lost, ${how}`);
       loops.balancing.wake();
+      const address = sight.last()?.reports.get(instance)?.value.address;
+      if (problem !== null && address) void severance?.sever(address);
     },
     signal,
   });
+  const { connections } = options;
+  const severance = connections === undefined ? null : createSeverance({ ...options, connections });
   const surges = createSurgeDetector();
-  const see = createSight(store, fence, (problem) => {
+  const sight = createSight(store, fence, (problem) => {
     if (problem === null) log('info', 'the cluster state is followed again');
     else log('error', problem);
   });
   const list = createListing(engine, clock);
 
   const instancesRound = async (): Promise<void> => {
-    const { cluster, admitted } = await see();
+    const { cluster, admitted } = await sight.see();
     // Last, for what is older than the end of a start would have it started again.
     const change = instances.reconcile(cluster, await list.containers(), admitted);
     if (change !== null) await store.commit(change);
@@ -146,7 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     // Adopted before it is changed; tried again at every round while it cannot be had.
     if (!opened) await balancer.open();
     opened = true;
-    const { cluster, admitted } = await see();
+    const { cluster, admitted } = await sight.see();
     // What it serves it goes on serving.
     if (admitted) await balancing.round(cluster, reachability.unreachable(cluster));
     complaints.settle('balancing');
@@ -169,6 +177,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await advertisement.round();
     complaints.settle('advertisement');
   };
+  const severanceRound = async (): Promise<void> => {
+    const cluster = sight.last();
+    if (cluster !== null) await severance?.round(cluster);
+    complaints.settle('severance');
+  };
 
   const loop = (name: string, intervalMs: number, round: () => Promise<void>): Loop =>
     startLoop({ clock, signal, intervalMs, minGapMs: MIN_GAP_MS, round, failed: (error) => complaints.raise(name, error) });
@@ -180,6 +193,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     instances: loop('instances', INTERVAL_MS, instancesRound),
     balancing: loop('balancing', INTERVAL_MS, balancingRound),
     traffic: loop('traffic', TRAFFIC_EVERY_MS, trafficRound),
+    ...(severance === null ? {} : { severance: loop('severance', INTERVAL_MS, severanceRound) }),
   };
   function wakeInstances(): void {
     list.expire();
@@ -187,7 +201,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 
   const watchState = async (): Promise<void> => {
-    const { revision } = (await see()).cluster;
+    const { revision } = (await sight.see()).cluster;
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
@@ -229,7 +243,11 @@ interface Sight {
  * The cluster as of now and whether it may be acted on; grouping it anew is spared while nothing has moved. One look after
  * the other, so that a slow answer from before a new term is never taken for a state that fell back.
  */
-function createSight(store: StateStore, fence: Fence, changed: (problem: string | null) => void): () => Promise<Sight> {
+function createSight(
+  store: StateStore,
+  fence: Fence,
+  changed: (problem: string | null) => void,
+): { see(): Promise<Sight>; last(): Cluster | null } {
   let view: StateView | undefined;
   let cluster: Cluster | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -242,11 +260,12 @@ function createSight(store: StateStore, fence: Fence, changed: (problem: string 
     if (fence.problem() !== before) changed(fence.problem());
     return { cluster, admitted };
   };
-  return () => {
+  const see = (): Promise<Sight> => {
     const sight = last.then(look, look);
     last = sight;
     return sight;
   };
+  return { see, last: () => cluster ?? null };
 }
 
 /** Docker's list, asked for when something may have changed and every `LIST_EVERY_MS` besides. */
@@ -270,21 +289,4 @@ function createListing(engine: ContainerEngine, clock: Clock): { containers(): P
       listedAtMs = Number.NEGATIVE_INFINITY;
     },
   };
-}
-
-/** One line when a loop begins to fail, one for each new reason, one when it works again; never one per round. */
-function createComplaints(log: AgentOptions['log']) {
-  const reasons = new Map<string, string>();
-  const raise = (name: string, error: unknown): void => {
-    const reason = describeError(error);
-    if (reasons.get(name) !== reason) {
-      const stack = error instanceof ReactorError || !(error instanceof Error) ? '' : ` ${error.stack}`;
-      log('error', `${name}: ${reason}${stack}`);
-    }
-    reasons.set(name, reason);
-  };
-  const settle = (name: string): void => {
-    if (reasons.delete(name)) log('info', `${name}: works again`);
-  };
-  return { raise, settle, open: () => [...reasons].map(([name, reason]) => `${name}: ${reason}`) };
 }

@@ -14,9 +14,12 @@ export interface LastView {
   readonly traffic: ReadonlyMap<string, Json>;
   /** When the store last said that this was how things are. */
   readonly atMs: number;
-  /** The newest read failed. */
+  /** The newest read failed, or one is not answered in a time in which it would have been. */
   readonly away: boolean;
 }
+
+/** A healthy store answers within milliseconds, the largest read within a few hundred; a call to one that is away may take 5 s. */
+const ANSWER_MS = 1_000;
 
 /** The same store, and the newest view that anybody in this process read through it. It costs no read of its own. */
 export function rememberViews(store: StateStore, now: () => number): { readonly store: StateStore; lastView(): LastView | null } {
@@ -25,6 +28,10 @@ export function rememberViews(store: StateStore, now: () => number): { readonly 
   let traffic: ReadonlyMap<string, Json> = new Map();
   let away = false;
   const watched = async <T>(answer: Promise<T>): Promise<T> => {
+    const overdue = setTimeout(() => {
+      away = true;
+    }, ANSWER_MS);
+    overdue.unref();
     try {
       const value = await answer;
       away = false;
@@ -32,6 +39,8 @@ export function rememberViews(store: StateStore, now: () => number): { readonly 
     } catch (error) {
       away ||= isAway(error);
       throw error;
+    } finally {
+      clearTimeout(overdue);
     }
   };
   const read: StateStore['read'] = async (prefix, known) => {
@@ -58,7 +67,7 @@ export interface Reading {
   staleSinceMs(): number | null;
 }
 
-/** While the state is known to be away, a read waits no longer than this to find it back; a call to it may take 5 s. */
+/** While the state is known to be away, a read waits no longer than this to find it back. */
 const BACK_WITHIN_MS = 250;
 
 /** After the first read that finds the state away all others of the request take the same view: one answer, one moment. */
@@ -71,7 +80,8 @@ export function openReading(
   const orLast = async <T>(ask: () => Promise<T>, last: (view: LastView) => T): Promise<T> => {
     if (stale !== null) return last(stale);
     try {
-      return await (lastView()?.away === true ? soon(ask()) : ask());
+      const before = lastView();
+      return await (before === null ? ask() : soon(ask(), before.away ? BACK_WITHIN_MS : ANSWER_MS));
     } catch (error) {
       const known = isAway(error) ? lastView() : null;
       if (known === null) throw error;
@@ -103,10 +113,10 @@ function staleMoment(view: StateView): Moment {
 const isAway = (error: unknown): boolean =>
   error instanceof ReactorError && (error.code === 'state_unavailable' || error.code === 'state_foreign');
 
-async function soon<T>(answer: Promise<T>): Promise<T> {
+async function soon<T>(answer: Promise<T>, withinMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new ReactorError('state_unavailable', 'the cluster state is still away')), BACK_WITHIN_MS);
+    timer = setTimeout(() => reject(new ReactorError('state_unavailable', 'the cluster state does not answer')), withinMs);
   });
   try {
     return await Promise.race([answer, late]);

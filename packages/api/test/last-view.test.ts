@@ -1,6 +1,6 @@
 import { createClient } from '@reactor/client';
-import { KEYS, type StateStore } from '@reactor/core';
-import { aHost } from '@reactor/testkit';
+import { KEYS, type StateStore, type StateView } from '@reactor/core';
+import { aHost, until } from '@reactor/testkit';
 import { rememberViews } from '../src/last-view.js';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
 
@@ -80,13 +80,32 @@ async function rememberedRead(): Promise<void> {
   await remembered.store.read('');
 }
 
-test('while the state is known to be away, a read does not wait for its deadline', async () => {
-  const never = new Promise<never>(() => undefined);
+test.each([true, false])(
+  'a read does not wait for the deadline of a state that is silent, known to be away: %s',
+  async (away) => {
+    const never = new Promise<never>(() => undefined);
+    const view = await running.store.read('');
+    await running.close();
+    running = await startApi({
+      store: { ...running.store, read: () => never, latest: () => never, close: async () => undefined },
+      lastView: () => ({ view, traffic: new Map(), atMs: 5, away }),
+    });
+    expect((await running.ask('GET', '/v1.1/endpoints')).headers.get('stale-since')).toBe(new Date(5).toISOString());
+  },
+);
+
+test('a state that does not answer is known to be away before its deadline, and to be back with the first answer', async () => {
+  let answer: (view: StateView) => void = () => undefined;
   const view = await running.store.read('');
-  await running.close();
-  running = await startApi({
-    store: { ...running.store, read: () => never, latest: () => never, close: async () => undefined },
-    lastView: () => ({ view, traffic: new Map(), atMs: 5, away: true }),
-  });
-  expect((await running.ask('GET', '/v1.1/endpoints')).headers.get('stale-since')).toBe(new Date(5).toISOString());
+  const silent = { ...running.store, read: () => new Promise<StateView>((resolve) => (answer = resolve)) };
+  const { store, lastView } = rememberViews(silent, () => 0);
+  const first = store.read('');
+  answer(view);
+  await first;
+  const second = store.read('');
+  expect(lastView()?.away).toBe(false);
+  await until('it counts as away', 5_000, () => lastView()?.away === true);
+  answer(view);
+  await second;
+  expect(lastView()?.away).toBe(false);
 });

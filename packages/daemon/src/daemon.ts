@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Agent, combineDrivers, startAgent } from '@reactor/agent';
+import { type Agent, combineDrivers, kernelConnections, startAgent } from '@reactor/agent';
 import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
@@ -73,6 +73,7 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
     parts.agent = await startAgent({
       ...common,
       engine,
+      connections: kernelConnections,
       balancer: combineDrivers({ drivers: balancerDrivers(config, { meter, log }), clock: systemClock, log }),
       resolve: (record) => {
         const resolved = resolve(record);
