@@ -21,6 +21,8 @@ export interface At<T> {
 /** When a host's lease was found gone; written by the controller at `losses/<host>`. */
 export interface HostLoss {
   readonly sinceMs: number;
+  /** The brake holds for it: how long it has been away says nothing. */
+  readonly braked?: true;
 }
 
 /** The cluster state, grouped; everything of one moment. */

@@ -133,7 +133,8 @@ function failureOf(view: InstanceView, draft: Draft): string | null {
     spare(draft, view, `the brake, for ${draft.brake.words}`, 'replaced');
     return null;
   }
-  const lostMs = draft.nowMs - (draft.cluster.losses.get(view.record.host)?.value.sinceMs ?? draft.nowMs);
+  const loss = draft.cluster.losses.get(view.record.host)?.value;
+  const lostMs = loss === undefined || loss.braked ? 0 : draft.nowMs - loss.sinceMs;
   if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;
   return `host ${view.record.host} has been out of reach for ${Math.round(lostMs / 1000)} s`;
 }

@@ -1,3 +1,4 @@
+import type { Brake } from './brake.js';
 import { type Cluster, type HostLoss, isRemoved } from './cluster.js';
 import { KEYS } from './keys.js';
 
@@ -9,13 +10,21 @@ export interface LossNote {
   readonly revision: number;
 }
 
-/** Notes hosts that vanished and of which something is left, and strikes out those that are back or forgotten. */
-export function planLosses(cluster: Cluster, nowMs: number): readonly LossNote[] {
+/**
+ * Notes hosts that vanished and of which something is left, and strikes out those that are back or forgotten. A network
+ * that heals brings hosts back one by one: when the brake ends with the first of them, the others are as if lost just now.
+ */
+export function planLosses(cluster: Cluster, nowMs: number, brake: Brake | null): readonly LossNote[] {
   const losses: LossNote[] = [];
   // Also of hosts without instances: how many went missing at once is what the brake judges by.
   const left = hostsKnown(cluster);
   for (const host of [...left].sort()) {
-    if (!cluster.hosts.has(host) && !cluster.losses.has(host)) losses.push({ host, loss: { sinceMs: nowMs }, revision: 0 });
+    if (cluster.hosts.has(host)) continue;
+    const known = cluster.losses.get(host);
+    const braked = brake?.lost.includes(host) ?? false;
+    if (known !== undefined && braked === (known.value.braked ?? false)) continue;
+    const sinceMs = braked ? (known?.value.sinceMs ?? nowMs) : nowMs;
+    losses.push({ host, loss: braked ? { sinceMs, braked } : { sinceMs }, revision: known?.revision ?? 0 });
   }
   for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (cluster.hosts.has(host) || !left.has(host)) losses.push({ host, loss: null, revision: loss.revision });
