@@ -12,6 +12,7 @@ import {
   SLOTS,
   stopwatch,
 } from './cluster-under-load.js';
+import { describeTime } from './faults-of-time.js';
 
 /**
  * One fault after the other on three real hosts under load: daemons stopped, killed and restarted, hosts cut off from the
@@ -30,7 +31,7 @@ const TEST_MS = 240_000;
 let stage: ClusterUnderLoad;
 
 beforeAll(async () => {
-  stage = await openClusterUnderLoad();
+  stage = await openClusterUnderLoad({ troubled: true });
 }, 180_000);
 afterAll(() => stage?.close(), 90_000);
 
@@ -85,6 +86,7 @@ describe('daemons', () => {
       await killed.start();
       await view.whole(asked);
       await view.settled('pyex', 12, asked);
+      await until('the auditor has seen them all', 10_000, () => ledger.peak('pyex') >= 12);
       expect(ledger.peak('pyex')).toBe(12);
       // What drains is above the new ceiling.
       ledger.allow({ surge: 12 - INSTANCES });
@@ -371,6 +373,8 @@ function generator(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+describe('time', () => describeTime(() => stage));
 
 describe('operators', () => {
   test(

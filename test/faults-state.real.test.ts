@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { openRedis } from '@reactor/state';
 import {
   exampleEndpoint,
   metricOf,
@@ -249,6 +250,41 @@ describe('the state is in Redis', () => {
     await reactor.start();
     await settled(2);
     expect(await untouched()).toEqual(before);
+    await atRest();
+  }, 90_000);
+
+  test('another cluster’s: it holds still until told to accept it, and then takes it, and its containers of before are nobody’s', async () => {
+    const former = await containers();
+    const clusterIdOf = (text: string): string =>
+      /, cluster ([0-9a-zA-Z-]+)"/.exec(text.slice(text.lastIndexOf('serves as')))?.[1] ?? '';
+    const own = clusterIdOf(reactor.log());
+    await reactor.kill('SIGTERM');
+    command('FLUSHALL');
+    const stranger = await openRedis({ url: `redis://127.0.0.1:${port}` });
+    const { clusterId: other } = await stranger.read('');
+    await stranger.close();
+    expect(other).not.toBe(own);
+
+    const said = reactor.log().length;
+    const load = startLoad({ url: ALPHA, perSecond: 30 });
+    reactor.launch();
+    await until('it says whose state it found and what can be done', 20_000, () =>
+      new RegExp(`belongs to cluster ${other}.*--accept-state`).test(reactor.log().slice(said)),
+    );
+    const before = command('HGET', command('KEYS', '*:moment'), 'revision');
+    await reactor.kill('SIGTERM');
+    expect(command('HGET', command('KEYS', '*:moment'), 'revision')).toBe(before);
+    expect((await load.stop()).failures).toEqual([]);
+    expect(await containers()).toEqual(former);
+
+    reactor.launch(['--accept-state']);
+    await back('another cluster’s state accepted');
+    expect(await reactor.reactor(['list'])).not.toMatch(/alpha/);
+    // Known by its own copy from now on: no need to say so twice.
+    await reactor.kill('SIGTERM');
+    await reactor.start();
+    expect(clusterIdOf(reactor.log())).toBe(other);
+    expect(await containers()).toEqual(former);
     await atRest();
   }, 90_000);
 });

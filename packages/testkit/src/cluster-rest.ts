@@ -24,6 +24,12 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
     const changes = await changedSince(cluster, before);
     return [...seen.flat(), ...changes.map((change) => `the state changed: ${change}`)];
   };
+  // Written by every host a moment after a new leader has written anything, which may be a moment after the calm has begun.
+  await until('every host has obeyed the newest epoch', CONVERGE_MS, async () => {
+    const records = await stored(cluster, ['controller/epoch', ...cluster.hosts.map(({ name }) => `hosts/${name}`)]);
+    const [newest, ...hosts] = records as readonly [{ epoch: number }, ...{ epochSeen: { epoch: number } | null }[]];
+    return hosts.every(({ epochSeen }) => epochSeen?.epoch === newest.epoch);
+  });
   await until('the cluster is at rest for a moment', CONVERGE_MS, async () => {
     const seen = await during(CALM_MS);
     if (seen.length > 0) throw new Error(seen.join('; '));
@@ -32,7 +38,18 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
   return during(ms);
 }
 
-const LINE_LENGTH = 300;
+const LINE_LENGTH = 1_000;
+
+/** The records of these keys; fails when one is missing. */
+async function stored({ redis }: Hosts, keys: readonly string[]): Promise<readonly unknown[]> {
+  return Promise.all(
+    keys.map(async (key) => {
+      // The revision, and the record.
+      const text = await redis.command('HGET', '{reactor:default}:values', key);
+      return JSON.parse(text.slice(text.indexOf(' ') + 1)) as unknown;
+    }),
+  );
+}
 
 /** What was written, or struck out, after the revision. The end of a lease that holds nothing is a revision without any change. */
 async function changedSince({ redis }: Hosts, revision: string): Promise<readonly string[]> {

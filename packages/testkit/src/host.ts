@@ -42,6 +42,8 @@ export interface Host extends HostAccess {
   /** What it advertises; another number counts from the next start of its reactord. */
   readonly slots: () => number;
   setSlots(count: number): void;
+  /** Troubles its reactord, see `HostsOptions.troubled`. A clock stays as it is set, also over the next starts. */
+  trouble(what: Trouble): void;
   /** Pulls the cable. Nobody is told. */
   cut(): Promise<void>;
   /** Packets to or from these places vanish, both ways unless told otherwise; everything else passes. */
@@ -59,6 +61,13 @@ export interface Host extends HostAccess {
   powerOn(): Promise<void>;
 }
 
+export interface Trouble {
+  /** How far its wall clock is off from now on; the machine's own is never touched. */
+  readonly clockMs?: number;
+  /** For so long nothing in it runs, while its sockets stay open. */
+  readonly blockMs?: number;
+}
+
 export interface HostPlace {
   readonly name: string;
   readonly namespace: string;
@@ -72,12 +81,14 @@ export interface HostPlace {
   readonly slots: number;
   /** Seconds between the controller's rounds. */
   readonly interval: number;
+  readonly troubled: boolean;
   /** The key of the cluster's API; '' before the first daemon has made it. */
   readonly key: () => string;
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const DAEMON = join(ROOT, 'packages/daemon/dist/reactord.mjs');
+const TROUBLE = join(ROOT, 'packages/testkit/trouble.mjs');
 const API_PORT = 8080;
 const START_MS = 30_000;
 const GONE_MS = 10_000;
@@ -101,14 +112,15 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
   configure();
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
-  const inside = (file: string, words: readonly string[], output: string): ChildProcess =>
-    startInside(namespace, file, words, output);
+  const troubleFile = join(directory, 'trouble.json');
+  const environment = place.troubled ? { NODE_OPTIONS: `--import=${TROUBLE}`, REACTOR_TEST_TROUBLE: troubleFile } : {};
 
   const docker = (words: readonly string[]): Promise<string> => run('docker', ['-H', `unix://${socket}`, ...words]);
 
   const startDocker = async (): Promise<void> => {
     const words = [`-H`, `unix://${socket}`, '--data-root', join(directory, 'docker'), '--exec-root', join(directory, 'exec')];
-    const child = inside(
+    const child = startInside(
+      namespace,
       'dockerd',
       [
         ...words,
@@ -131,7 +143,7 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
   };
 
   const start = async (): Promise<void> => {
-    const child = inside(DAEMON, ['--config', join(directory, 'reactor.conf')], logFile);
+    const child = startInside(namespace, DAEMON, ['--config', join(directory, 'reactor.conf')], logFile, environment);
     daemon = child;
     await until(`reactord of ${name} is ready`, START_MS, async () => {
       if (child.exitCode !== null) throw new Error(`it ended with status ${child.exitCode}:\n${log()}`);
@@ -143,6 +155,11 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     const child = daemon;
     child.kill(which);
     if (which === 'SIGKILL') await until(`reactord of ${name} has ended`, GONE_MS, () => hasEnded(child));
+  };
+  const trouble = (what: Trouble): void => {
+    if (!place.troubled) throw new Error(`${name} was not opened to be troubled`);
+    writeFileSync(troubleFile, JSON.stringify(what));
+    if (daemon !== null && !hasEnded(daemon)) daemon.kill('SIGUSR2');
   };
   const link = (state: 'up' | 'down'): Promise<string> =>
     run('ip', ['-n', place.switchNamespace, 'link', 'set', `to-${name}`, state]);
@@ -211,6 +228,7 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
       mkdirSync(data);
     },
     log,
+    trouble,
     cut: async () => void (await link('down')),
     cutFrom: firewall.drop,
     heal: async () => {

@@ -26,6 +26,8 @@ export interface HostsOptions {
   readonly interval?: number;
   /** One Redis beside the hosts unless given; `sentinel` puts a master, a replica and three Sentinels on them. */
   readonly state?: 'redis' | 'sentinel';
+  /** Loads trouble.mjs into the daemons, so that `Host.trouble` can do something. */
+  readonly troubled?: boolean;
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -71,6 +73,7 @@ export async function openHosts(count: number, options: HostsOptions = {}): Prom
         state: redis.url,
         slots: options.slots ?? 1000,
         interval: options.interval ?? 1,
+        troubled: options.troubled ?? false,
         key: () => key,
       }),
     );

@@ -30,8 +30,8 @@ export interface RunningReactor {
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts the daemon and waits until it is ready; fails with its log when it ends instead. */
   start(): Promise<void>;
-  /** Starts the daemon and waits for nothing. Resolves with its exit status when it ends by itself or by a signal. */
-  launch(): { readonly ended: Promise<number | null> };
+  /** Starts the daemon, with these options besides, and waits for nothing. Resolves with its exit status when it ends by itself or by a signal. */
+  launch(options?: readonly string[]): { readonly ended: Promise<number | null> };
   /** Ends the daemon, its nginx and its containers; removes the directory. */
   stop(): Promise<void>;
 }
@@ -94,14 +94,14 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
   let daemon: ChildProcess | null = null;
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
-  const spawnDaemon = (): ChildProcess => {
+  const spawnDaemon = (options: readonly string[] = []): ChildProcess => {
     const sink = openSync(logFile, 'a');
-    daemon = spawn(DAEMON, ['--config', join(directory, 'reactor.conf')], { stdio: ['ignore', sink, sink] });
+    daemon = spawn(DAEMON, ['--config', join(directory, 'reactor.conf'), ...options], { stdio: ['ignore', sink, sink] });
     closeSync(sink);
     return daemon;
   };
-  const launch: RunningReactor['launch'] = () => {
-    const child = spawnDaemon();
+  const launch: RunningReactor['launch'] = (options) => {
+    const child = spawnDaemon(options);
     return { ended: new Promise((resolve) => child.once('exit', resolve)) };
   };
   const start = async (): Promise<void> => {

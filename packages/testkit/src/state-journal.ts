@@ -13,7 +13,7 @@ export interface StateJournal {
   /** The newest max_instances of each endpoint; what is missing has the default. */
   readonly most: ReadonlyMap<string, number>;
   /** Writes of a controller that did not lead at that revision, and epochs that were given twice; a line each. */
-  readonly usurpations: readonly string[];
+  readonly usurpations: string[];
 }
 
 const PREFIX = '{reactor:default}';
