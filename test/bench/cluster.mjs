@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { balancedMachines } from '../../packages/testkit/dist/balanced-backends.js';
+import { openLedger } from '../../packages/testkit/dist/cluster-ledger.js';
 import { viewOf } from '../../packages/testkit/dist/cluster-view.js';
 import { openHosts } from '../../packages/testkit/dist/hosts.js';
 import { until } from '../../packages/testkit/dist/until.js';
@@ -15,6 +16,8 @@ const PER_SECOND = 500;
 const UNKNOWN_MS = 5_000;
 const OUTAGE_MS = 60_000;
 const PARTITION_MS = 20_000;
+/** Part of how an emptied state is restored. */
+const OFFERS_MS = 5_000;
 const MANY = { endpoints: 100, firstPort: 9_000, countMs: 20_000, startMs: 240_000 };
 const LIMIT_MS = 60_000;
 const CLIENT = fileURLToPath(new URL('./steady-client.mjs', import.meta.url));
@@ -62,20 +65,31 @@ image=${WEB_IMAGE}
   await send('POST', `/v1.1/endpoints/${name}/state`, 'application/json', JSON.stringify({ action: 'start' }));
 }
 
-async function oneRedis(stage) {
+async function oneRedis(hosts) {
+  // Looks at the engines all the while: what they say counts, not what the cluster believes.
+  const stage = { ...hosts, ledger: await openLedger(hosts.cluster, 'web') };
+  try {
+    return [...(await faults(stage)), ...(await audited(stage))];
+  } finally {
+    await stage.ledger.close();
+  }
+}
+
+async function faults(stage) {
   const figures = [];
   figures.push(...(await rollingRestart(stage)));
   figures.push(...(await leaderKilled(stage)));
   figures.push(...(await hostDies(stage)));
   figures.push(...(await partition(stage)));
   figures.push(...(await redisAway(stage)));
+  figures.push(...(await emptied(stage)));
   figures.push(...(await manyEndpoints(stage)));
   return figures;
 }
 
 async function rollingRestart({ cluster, view, say }) {
   say('every daemon in turn is ended and started');
-  const load = startClients(cluster.hosts);
+  const load = await startClients(cluster.hosts);
   for (const host of cluster.hosts) {
     await host.signal('SIGTERM');
     await until('it has ended', LIMIT_MS, () => !host.running());
@@ -87,7 +101,7 @@ async function rollingRestart({ cluster, view, say }) {
 
 async function leaderKilled({ cluster, view, say }) {
   say('kill -9 of the leader');
-  const load = startClients(cluster.hosts);
+  const load = await startClients(cluster.hosts);
   const killed = await view.leader();
   const [asked] = view.others(killed);
   const leaseMs = await leaseLeft(cluster.redis, 'controller/leader');
@@ -111,14 +125,17 @@ async function leaderKilled({ cluster, view, say }) {
   ];
 }
 
-async function hostDies({ cluster, view, say }) {
+async function hostDies({ cluster, view, say, ledger }) {
   say('power-off of a host');
   const dead = await view.leader();
   const rest = view.others(dead);
-  const load = startClients(rest);
+  // Those that replace what the dead host ran are there before it is back and drops its own.
+  ledger.allow({ surge: (await dead.containers('web')).length });
+  const load = await startClients(rest);
   const leaseMs = await leaseLeft(cluster.redis, `hosts/${dead.name}`);
   const startedMs = performance.now();
   await dead.powerOff();
+  await ledger.excuse(dead);
   const out = () => rest.every(({ data }) => !balancedMachines(data).includes(dead.address));
   await until('no load balancer sends anything there', LIMIT_MS, out);
   const outMs = performance.now() - startedMs;
@@ -131,6 +148,7 @@ async function hostDies({ cluster, view, say }) {
   await dead.powerOn();
   await view.whole(rest[0]);
   await view.settled('web', INSTANCES, rest[0]);
+  ledger.allow({});
   return [
     figure({
       id: 'F6',
@@ -184,7 +202,7 @@ async function partition({ cluster, view, say }) {
 
 async function redisAway({ cluster, view, say }) {
   say(`Redis killed for ${OUTAGE_MS / 1000} s`);
-  const load = startClients(cluster.hosts);
+  const load = await startClients(cluster.hosts);
   await cluster.redis.kill();
   await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
   await cluster.redis.start();
@@ -193,9 +211,46 @@ async function redisAway({ cluster, view, say }) {
   return [lost(`Redis killed for ${OUTAGE_MS / 1000} s`, await load.stop())];
 }
 
+async function emptied({ cluster, view, say }) {
+  say('FLUSHALL');
+  const load = await startClients(cluster.hosts);
+  await cluster.redis.command('FLUSHALL');
+  const startedMs = performance.now();
+  await view.whole();
+  await view.settled('web', INSTANCES);
+  const tookMs = performance.now() - startedMs;
+  return [
+    figure({
+      id: 'F10',
+      name: 'Redis emptied to every instance known again',
+      unit: 'ms',
+      ours: tookMs,
+      peer: { name: 'for which the copies of other hosts are waited for', value: OFFERS_MS },
+      targets: [{ of: 'ours', op: '<=', limit: 10_000 }],
+    }),
+    lost('Redis emptied', await load.stop()),
+  ];
+}
+
+/** All that the auditor of the tests looks for: among it more instances than max_instances, and more slots in use than a host has. */
+async function audited({ ledger, say }) {
+  const violations = await ledger.violations();
+  for (const line of violations) say(line);
+  return [
+    figure({
+      id: 'F',
+      name: 'limits and rules broken in all of this, as the engines say',
+      unit: 'times',
+      ours: violations.length,
+      peer: { name: 'looked', value: ledger.looks() },
+      targets: [{ of: 'ours', op: '<=', limit: 0 }],
+    }),
+  ];
+}
+
 async function sentinels({ cluster, view, say }) {
   say('failover by Sentinel');
-  const load = startClients(cluster.hosts);
+  const load = await startClients(cluster.hosts);
   const [host] = cluster.hosts;
   await cluster.redis.kill();
   const startedMs = performance.now();
@@ -285,17 +340,22 @@ const lost = (name, { sent, failed }) =>
     targets: [{ of: 'ours', op: '<=', limit: 0 }],
   });
 
-/** The load, spread over the hosts, each part in a process of its own and every request on a connection of its own. */
-function startClients(hosts) {
+/**
+ * The load, spread over the hosts, each part in a process of its own and every request on a connection of its own. Resolves when
+ * it flows: what breaks then finds connections open between load balancers and instances, as it would any day.
+ */
+async function startClients(hosts) {
   const clients = hosts.map(({ url }) => {
     const child = spawn(process.execPath, [CLIENT, url, String(PER_SECOND / hosts.length), '0'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let output = '';
     child.stdout.on('data', (data) => (output += data));
+    const flows = new Promise((resolve) => child.stdout.once('data', resolve));
     const result = new Promise((resolve) => child.once('close', () => resolve(JSON.parse(output))));
-    return { child, result };
+    return { child, flows, result };
   });
+  await Promise.all(clients.map(({ flows }) => flows));
   return {
     stop: async () => {
       for (const { child } of clients) child.stdin.end();

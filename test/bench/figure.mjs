@@ -12,6 +12,7 @@ const UNITS = {
   'round trips': (value) => `${grouped(value)} round trips`,
   reloads: (value) => `${grouped(value)} reloads`,
   requests: (value) => `${grouped(value)} requests`,
+  times: (value) => `${grouped(value)} times`,
   commands: (value) => `${value.toFixed(1)} commands`,
   commits: (value) => `${grouped(value)} commits`,
 };
@@ -68,8 +69,5 @@ export function plainTable(figures) {
     .join('\n');
 }
 
-/** The same for a document. */
-export function markdownTable(figures) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(COLUMNS), line(COLUMNS.map(() => '---')), ...figures.map(({ cells }) => line(cells))].join('\n');
-}
+/** The cells of a row for a document, which needs no number of the target. */
+export const documentRow = ({ name, cells }) => [name, ...cells.slice(1)];

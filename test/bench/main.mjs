@@ -8,17 +8,18 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { markdownTable, plainTable } from './figure.mjs';
+import { plainTable } from './figure.mjs';
+import { withFigures } from './readme-table.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'test/bench/benchmark.mjs');
 const README = join(ROOT, 'README.md');
-const MARKERS = { begin: '<!-- bench -->', end: '<!-- /bench -->' };
 
 const ON_MACHINE = ['log-reader', 'plan', 'round', 'start-up'];
 /** Makes hosts of its own: namespaces beside each other, which a sandbox has no room for. */
 const ON_HOSTS = ['cluster'];
 const IN_SANDBOX = ['spike', 'balancer', 'scale-events', 'idle'];
+const ALL = [...ON_MACHINE, ...IN_SANDBOX, ...ON_HOSTS];
 /** A good run of either takes a third of it; nothing here may hang for ever. */
 const MACHINE_LIMIT_MS = 180_000;
 const SANDBOX_LIMIT_MS = 600_000;
@@ -31,28 +32,26 @@ const directory = mkdtempSync(join(tmpdir(), 'reactor-bench-out-'));
 const out = join(directory, 'figures.jsonl');
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 
-for (const name of ON_MACHINE.filter((each) => names.includes(each))) {
-  await run(process.execPath, [BENCHMARK, out, name], MACHINE_LIMIT_MS);
-}
+const alone = async (which, limitMs) => {
+  for (const name of which.filter((each) => names.includes(each))) await run(process.execPath, [BENCHMARK, out, name], limitMs);
+};
+await alone(ON_MACHINE, MACHINE_LIMIT_MS);
 const sandboxed = IN_SANDBOX.filter((name) => names.includes(name));
 if (sandboxed.length > 0) {
   await run(join(ROOT, 'scripts/sandbox'), ['--', process.execPath, BENCHMARK, out, ...sandboxed], SANDBOX_LIMIT_MS);
 }
-for (const name of ON_HOSTS.filter((each) => names.includes(each))) {
-  await run(process.execPath, [BENCHMARK, out, name], HOSTS_LIMIT_MS);
-}
+await alone(ON_HOSTS, HOSTS_LIMIT_MS);
 report(results());
 
 function readOptions() {
-  const all = [...ON_MACHINE, ...IN_SANDBOX, ...ON_HOSTS];
   try {
     const { values, positionals } = parseArgs({
       options: { json: { type: 'string' }, readme: { type: 'boolean' } },
       allowPositionals: true,
     });
-    const stranger = positionals.find((name) => !all.includes(name));
-    if (stranger !== undefined) throw new Error(`no benchmark is called '${stranger}'; expected ${all.join(', ')}`);
-    return { names: positionals.length > 0 ? positionals : all, json: values.json ?? null, readme: values.readme ?? false };
+    const stranger = positionals.find((name) => !ALL.includes(name));
+    if (stranger !== undefined) throw new Error(`no benchmark is called '${stranger}'; expected ${ALL.join(', ')}`);
+    return { names: positionals.length > 0 ? positionals : ALL, json: values.json ?? null, readme: values.readme ?? false };
   } catch (error) {
     console.error(`bench: ${error.message}`);
     process.exit(2);
@@ -97,23 +96,21 @@ function report(results) {
   if (figures.length > 0) console.log(`\n${plainTable(figures)}\n\n${machine()}`);
   if (json !== null)
     writeFileSync(json, `${JSON.stringify({ machine: machine(), atMs: Date.now(), figures, missing }, null, 2)}\n`);
-  if (readme) rewriteReadme(figures, missing);
+  if (readme) rewriteReadme(results.filter((result) => result.figures));
   if (missing.length === 0) return;
   console.error(`bench: no figures from ${missing.join(', ')}`);
   process.exitCode = 1;
 }
 
-/** Only whole runs go in: a table of some figures would look as if these were all. */
-function rewriteReadme(figures, missing) {
-  const skip = (reason) => console.error(`bench: README.md is left as it is: ${reason}`);
-  if (missing.length > 0) return skip('figures are missing');
-  if (names.length < ON_MACHINE.length + IN_SANDBOX.length + ON_HOSTS.length) return skip('not all benchmarks were run');
-  const text = existsSync(README) ? readFileSync(README, 'utf8') : '';
-  const begin = text.indexOf(MARKERS.begin);
-  const end = text.indexOf(MARKERS.end);
-  if (begin < 0 || end < begin) return skip(`it has no ${MARKERS.begin} and ${MARKERS.end}`);
-  const table = `\n${markdownTable(figures)}\n\n${machine()}\n`;
-  writeFileSync(README, text.slice(0, begin + MARKERS.begin.length) + table + text.slice(end));
+/** What failed is not told to be as it was. */
+function rewriteReadme(done) {
+  try {
+    const groups = names.length < ALL.length ? ', run in groups' : '';
+    writeFileSync(README, withFigures(readFileSync(README, 'utf8'), done, machine().replace(/\.$/, `${groups}.`)));
+  } catch (error) {
+    console.error(`bench: README.md is left as it is: ${error.message}`);
+    process.exitCode = 1;
+  }
 }
 
 function machine() {

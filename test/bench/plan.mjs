@@ -52,7 +52,7 @@ export async function measure(say) {
   const many = await of(growing);
   const everywhere = await of(trafficReports(nowMs, { sources: HOSTS }), 1);
   return [
-    figure({ id: 'P4', name: `pure plan, ${SIZE}, settled`, unit: 'ms', ...few, targets: target }),
+    figure({ id: 'P4', name: `pure plan, ${SIZE}`, unit: 'ms', ...few, targets: target }),
     figure({ id: 'P4', name: 'the same, 10 % of the endpoints growing', unit: 'ms', ...many, targets: target }),
     figure({
       id: 'P4',

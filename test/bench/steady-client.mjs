@@ -1,7 +1,8 @@
 /**
  * Clients in a process of their own: steady-client.mjs URL PER_SECOND CONNECTIONS. With 0 connections every request has one of
- * its own, else so many are kept and reused. Sends until its standard input ends, then prints one line of JSON. A process of its
- * own, because a client that is held up sees late that a connection was closed, and then loses a request by itself.
+ * its own, else so many are kept and reused. Prints an empty line when a second's worth is answered, sends until its standard
+ * input ends, then prints one line of JSON. A process of its own, because a client that is held up sees late that a connection
+ * was closed, and then loses a request by itself.
  */
 import { Agent, get } from 'node:http';
 
@@ -32,6 +33,7 @@ function send() {
   asked.once('close', () => {
     open -= 1;
     if (outcome === '') ok += 1;
+    if (outcome === '' && ok === Math.ceil(perSecond)) console.log();
     else failures[outcome] = (failures[outcome] ?? 0) + 1;
     if (stopping && open === 0) finish();
   });
