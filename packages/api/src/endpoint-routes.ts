@@ -1,6 +1,7 @@
 import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
-import { type ConfigDocument, type EndpointState, type Json, ReactorError, TOPICS } from '@reactor/core';
+import { type ConfigDocument, type EndpointState, type Json, namesOf, ReactorError, TOPICS } from '@reactor/core';
 import { type ApiContext, trafficReports } from './context.js';
+import type { Draft } from './endpoint-commit.js';
 import {
   explainedDecision,
   instanceLists,
@@ -10,7 +11,7 @@ import {
   servingAddresses,
   statusOf,
 } from './endpoint-views.js';
-import { changeDocument, createEndpoint, type Draft, removeEndpoint, setState } from './endpoint-writes.js';
+import { changeDocument, createEndpoint, removeEndpoint, setState } from './endpoint-writes.js';
 import { postedNames } from './metric-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
@@ -41,13 +42,14 @@ async function listEndpoints({ query }: RouteRequest, context: ApiContext): Prom
   const { cluster } = await context.moment();
   const live = [...cluster.endpoints.values()]
     .filter(({ value }) => value.state !== 'REMOVED')
-    .sort((a, b) => (a.value.name < b.value.name ? -1 : 1));
-  if (!readFlag(query, 'detail')) return json(live.map(({ value }) => value.name));
+    .flatMap((endpoint) => namesOf(cluster, endpoint.value.name).map((name) => ({ name, endpoint })))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (!readFlag(query, 'detail')) return json(live.map(({ name }) => name));
   const decisions = await context.store.latest(TOPICS.decisions);
   return json(
-    live.map((endpoint) => {
-      const { name } = endpoint.value;
-      return rowOf(cluster, endpoint, newestDecision(cluster, name, decisions, TOPICS.decision(name)));
+    live.map(({ name, endpoint }) => {
+      const stored = endpoint.value.name;
+      return { ...rowOf(cluster, endpoint, newestDecision(cluster, stored, decisions, TOPICS.decision(stored))), name };
     }),
   );
 }

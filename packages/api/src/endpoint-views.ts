@@ -12,6 +12,7 @@ import {
   measure,
   openConnections,
   type PostedReport,
+  shownName,
   staticBackendId,
   type TrafficReport,
   viewInstance,
@@ -109,9 +110,10 @@ export function instanceLists(cluster: Cluster, endpoint: string): object {
 
 /** `reports` is what the load balancers said last; open connections are unknown while none said anything. */
 export function instanceRows(cluster: Cluster, endpoint: string, reports: readonly TrafficReport[]): readonly object[] {
+  const called = shownName(cluster, endpoint);
   return instancesOf(cluster, endpoint).map((view) => ({
     id: view.record.id,
-    endpoint,
+    endpoint: called,
     host: view.record.host,
     state: instanceWord(view.record, view.status),
     phase: view.record.phase,

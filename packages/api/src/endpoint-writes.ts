@@ -1,73 +1,33 @@
 import {
-  type At,
+  type Cluster,
   type Commit,
   type ConfigDocument,
   describeError,
-  type EndpointConfig,
   type EndpointRecord,
   type EndpointState,
   type Hold,
-  type Json,
   KEYS,
+  namesOf,
   ReactorError,
   untilWords,
 } from '@reactor/core';
 import { type ApiContext, recordEvent } from './context.js';
-import { checkSources } from './endpoint-sources.js';
+import { alreadyThere, commitEndpoint, type Draft, type Written } from './endpoint-commit.js';
+import { givenName, lastNameTaken, takenName } from './endpoint-place.js';
 import { noEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
-import { type StoredSettings, settingsRecord } from './settings.js';
 
-/**
- * Changes of endpoints. Each is one commit that expects what was read, so:
- *  1. a refused change changes nothing, and no change is lost to another one;
- *  2. If-Match is judged against the very revision that the commit expects;
- *  3. whoever lost a race is told (409), except where repeating the change gives what was asked for (one key, the state,
- *     a removal): those are tried again on what is there now.
- */
-
-export interface Written {
-  readonly revision: number;
-  readonly warnings: readonly string[];
-}
-
-/** As many as programs that change one endpoint at the same moment; each attempt that fails means another one's success. */
-const ATTEMPTS = 20;
-/** All endpoints share the guard of URLs: whoever sets up a cluster from a script loses it to each of the others once. */
-const GUARD_ATTEMPTS = 1_000;
-
-interface Change {
-  readonly name: string;
-  readonly ifMatch: number | null;
-  /** Whether the change still means the same when it is applied to a newer record. */
-  readonly merges: boolean;
-  /** What to store, or an error. A removed endpoint is shown as null. */
-  readonly next: (current: EndpointRecord | null) => Next;
-}
-
-interface Next {
-  /** The current one itself when there is nothing to change. */
-  readonly record: EndpointRecord;
-  /** Null where the configuration stays: one stored by a version with other rules can still be stopped and removed. */
-  readonly draft: Draft | null;
-}
-
-/** A new configuration that was found valid. */
-export interface Draft {
-  readonly document: ConfigDocument;
-  readonly config: EndpointConfig;
-  readonly warnings: readonly string[];
-}
+/** Changes of endpoints, and what their logs say of each. */
 
 export async function createEndpoint(context: ApiContext, name: string, draft: Draft): Promise<Written> {
-  const written = await write(context, {
+  const written = await commitEndpoint(context, {
     name,
     ifMatch: null,
     merges: false,
-    next(current) {
+    next(current, _cluster, stored) {
       if (current !== null) throw alreadyThere(name);
       const record: EndpointRecord = {
-        name,
+        name: stored,
         uid: context.newId(),
         document: draft.document,
         state: 'PAUSED',
@@ -76,7 +36,7 @@ export async function createEndpoint(context: ApiContext, name: string, draft: D
       return { record, draft };
     },
   });
-  await recordEvent(context, name, 'CONFIG_UPDATED', 'created; PAUSED until it is started');
+  await recordEvent(context, written.stored, 'CONFIG_UPDATED', 'created; PAUSED until it is started');
   await dropOldTombstones(context);
   return written;
 }
@@ -91,7 +51,7 @@ export interface DocumentChange {
 
 export async function changeDocument(context: ApiContext, change: DocumentChange): Promise<Written> {
   let changed: readonly string[] = [];
-  const written = await write(context, {
+  const written = await commitEndpoint(context, {
     ...change,
     next(current) {
       if (current === null) throw noEndpoint(change.name);
@@ -102,7 +62,7 @@ export async function changeDocument(context: ApiContext, change: DocumentChange
     },
   });
   if (changed.length > 0) {
-    await recordEvent(context, change.name, 'CONFIG_UPDATED', `configuration changed: ${listed(changed)}`);
+    await recordEvent(context, written.stored, 'CONFIG_UPDATED', `configuration changed: ${listed(changed)}`);
     await dropOldTombstones(context);
   }
   return written;
@@ -121,7 +81,7 @@ export async function setState(
   ifMatch: number | null,
 ): Promise<Written> {
   let moved = false;
-  const written = await write(context, {
+  const written = await commitEndpoint(context, {
     name,
     ifMatch,
     merges: true,
@@ -132,14 +92,14 @@ export async function setState(
     },
   });
   const { event, message } = STATE_EVENTS[state];
-  if (moved) await recordEvent(context, name, event, message);
+  if (moved) await recordEvent(context, written.stored, event, message);
   return written;
 }
 
 /** Holds the count until `untilMs`, or hands it back to the rules with null. Kept through stop and start: it is about how many, not whether. */
 export async function setHold(context: ApiContext, name: string, hold: Hold | null, ifMatch: number | null): Promise<Written> {
   let moved = false;
-  const written = await write(context, {
+  const written = await commitEndpoint(context, {
     name,
     ifMatch,
     merges: true,
@@ -152,80 +112,72 @@ export async function setHold(context: ApiContext, name: string, hold: Hold | nu
     },
   });
   if (!moved) return written;
-  if (hold === null) await recordEvent(context, name, 'HOLD_ENDED', 'handed back to its rules by the operator');
-  else await recordEvent(context, name, 'HOLD_SET', `held at ${hold.count} by the operator ${untilWords(hold, context.now())}`);
+  if (hold === null) await recordEvent(context, written.stored, 'HOLD_ENDED', 'handed back to its rules by the operator');
+  else
+    await recordEvent(
+      context,
+      written.stored,
+      'HOLD_SET',
+      `held at ${hold.count} by the operator ${untilWords(hold, context.now())}`,
+    );
   return written;
 }
 
-/** Leaves a tombstone, from which the controller knows that its instances are to be drained. Fine when absent. */
+/**
+ * Takes the name away. With the last one the endpoint goes: it leaves a tombstone, from which the controller knows that its
+ * instances are to be drained. Fine when absent.
+ */
 export async function removeEndpoint(context: ApiContext, name: string, ifMatch: number | null): Promise<void> {
+  let last = true;
   try {
-    await write(context, {
+    const written = await commitEndpoint(context, {
       name,
       ifMatch,
       merges: true,
-      next(current) {
+      next(current, cluster, stored) {
         if (current === null) throw noEndpoint(name);
-        return { record: { ...current, state: 'REMOVED', changedAtMs: context.now() }, draft: null };
+        last = namesOf(cluster, stored).length === 1;
+        if (!last) return { record: current, draft: null, also: { expect: [], write: takenName(cluster, name) } };
+        const record: EndpointRecord = { ...current, state: 'REMOVED', changedAtMs: context.now() };
+        return {
+          record,
+          draft: null,
+          also: { expect: [], write: [...lastNameTaken(cluster, stored, name), ...forgotten(cluster, stored)] },
+        };
       },
     });
-    await recordEvent(context, name, 'ENDPOINT_REMOVED', 'removed: its instances are drained');
+    if (last) await recordEvent(context, written.stored, 'ENDPOINT_REMOVED', 'removed: its instances are drained');
+    else await recordEvent(context, written.stored, 'NAMES_CHANGED', `no longer called ${quoted(name)}`);
   } catch (error) {
     if (!(error instanceof ReactorError) || error.code !== 'not_found') throw error;
   }
   await dropOldTombstones(context);
 }
 
-// --------------------------------------------------------------------------------------------------------- the one commit
+/** What was noted about it goes with it. */
+const forgotten = (cluster: Cluster, stored: string): Commit['write'] =>
+  cluster.metadata.has(stored) ? [{ key: KEYS.metadataOf(stored), value: null }] : [];
 
-async function write(context: ApiContext, change: Change): Promise<Written> {
-  for (let attempt = 0, lostGuards = 0; attempt < ATTEMPTS && lostGuards < GUARD_ATTEMPTS; ) {
-    const moment = await context.moment();
-    const stored = moment.cluster.endpoints.get(change.name) ?? null;
-    const current = stored !== null && stored.value.state !== 'REMOVED' ? stored : null;
-    checkRevision(current, change);
-    const { record, draft } = change.next(current?.value ?? null);
-    const named = draft === null ? [] : checkSources(change.name, draft.config, moment.cluster);
-    const warnings = [...(draft?.warnings ?? []), ...named];
-    if (stored !== null && record === stored.value) return { revision: stored.revision, warnings };
-    const claims = draft !== null && context.claims.check(change.name, draft.config, current?.value ?? null, moment.cluster);
-    const key = KEYS.endpoint(change.name);
-    const commit: Commit = {
-      expect: [{ key, revision: stored?.revision ?? 0 }],
-      write: [{ key, value: record as unknown as Json }],
-    };
-    const result = await context.store.commit(claims ? guarded(commit, moment.settings) : commit);
-    if (result.kind === 'committed') return { revision: result.revision, warnings };
-    // Losing the race for the guard of URLs is nobody's doing; losing the record means that somebody else changed it.
-    if (result.key === KEYS.settings) lostGuards++;
-    else if (change.merges) attempt++;
-    else throw lostRace(change.name, stored);
-  }
-  throw new ReactorError('conflict', `endpoint ${quoted(change.name)} is being changed by others; try again`);
-}
-
-/** Makes the commit fail if any endpoint was given a URL since the moment that was judged. */
-function guarded(commit: Commit, { settings, revision }: StoredSettings): Commit {
-  return {
-    expect: [...commit.expect, { key: KEYS.settings, revision }],
-    write: [...commit.write, { key: KEYS.settings, value: settingsRecord({ ...settings, urlChanges: settings.urlChanges + 1 }) }],
-  };
-}
-
-function checkRevision(current: At<EndpointRecord> | null, { name, ifMatch }: Change): void {
-  if (ifMatch === null || current === null || current.revision === ifMatch) return;
-  throw new ReactorError('revision_mismatch', `endpoint ${quoted(name)} is at revision ${current.revision}, not ${ifMatch}`, {
-    details: { revision: current.revision },
+/** One more name for the endpoint, or with `instead` another one: at once, or not at all. Throws `exists` when the new name is taken. */
+export async function nameEndpoint(
+  context: ApiContext,
+  name: string,
+  given: string,
+  { instead, ifMatch }: { readonly instead: boolean; readonly ifMatch: number | null },
+): Promise<Written> {
+  const written = await commitEndpoint(context, {
+    name,
+    ifMatch,
+    merges: true,
+    next(current, cluster, stored) {
+      if (current === null) throw noEndpoint(name);
+      const { expect, write } = givenName(cluster, stored, given);
+      return { record: current, draft: null, also: { expect, write: [...write, ...(instead ? takenName(cluster, name) : [])] } };
+    },
   });
-}
-
-function lostRace(name: string, stored: At<EndpointRecord> | null): ReactorError {
-  if (stored === null) return alreadyThere(name);
-  return new ReactorError('conflict', `endpoint ${quoted(name)} was changed by somebody else meanwhile; read it again`);
-}
-
-function alreadyThere(name: string): ReactorError {
-  return new ReactorError('exists', `endpoint ${quoted(name)} is already there`, { details: { endpoint: name } });
+  const message = instead ? `renamed from ${quoted(name)} to ${quoted(given)}` : `also called ${quoted(given)}`;
+  await recordEvent(context, written.stored, 'NAMES_CHANGED', message);
+  return written;
 }
 
 /** Named, never shown: values may be secrets. */

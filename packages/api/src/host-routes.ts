@@ -1,4 +1,4 @@
-import { type Cluster, type HostConfig, isDraining, KEYS, ReactorError } from '@reactor/core';
+import { type Cluster, type HostConfig, isDraining, KEYS, ReactorError, shownName } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { hostRows, knownHosts } from './host-views.js';
 import { hostName } from './names.js';
@@ -76,7 +76,8 @@ async function outlook(context: ApiContext, host: string): Promise<object> {
   const there = [...cluster.instances.values()].map(({ value }) => value).filter((instance) => instance.host === host);
   const paused = [...new Set(there.map(({ endpoint }) => endpoint))]
     .sort()
-    .filter((name) => cluster.endpoints.get(name)?.value.state === 'PAUSED');
+    .filter((name) => cluster.endpoints.get(name)?.value.state === 'PAUSED')
+    .map((name) => shownName(cluster, name));
   const leaving = row?.state === 'draining' || row?.state === 'removing';
   const others = [...cluster.hosts.values()].filter(({ value }) => value.id !== host && !isDraining(cluster, value.id));
   const warnings = leaving ? paused.map((name) => `${name} is PAUSED: its instances stay until it is started`) : [];

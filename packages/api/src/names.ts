@@ -1,5 +1,5 @@
 import { parseEndpointName } from '@reactor/config';
-import { type At, type Cluster, type EndpointRecord, ReactorError } from '@reactor/core';
+import { type At, type Cluster, type EndpointRecord, endpointCalled, ReactorError } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { quoted } from './offending-value.js';
 import type { RouteRequest } from './route.js';
@@ -29,6 +29,7 @@ export function hostName(request: RouteRequest): string {
 }
 
 export interface LiveEndpoint {
+  /** The name its record is stored under, which its instances and its log carry; the path may have another one. */
   readonly name: string;
   readonly endpoint: At<EndpointRecord>;
   readonly cluster: Cluster;
@@ -38,9 +39,9 @@ export interface LiveEndpoint {
 export async function liveEndpoint(request: RouteRequest, context: ApiContext): Promise<LiveEndpoint> {
   const name = endpointName(request);
   const { cluster } = await context.moment();
-  const endpoint = cluster.endpoints.get(name);
-  if (endpoint === undefined || endpoint.value.state === 'REMOVED') throw noEndpoint(name);
-  return { name, endpoint, cluster };
+  const endpoint = endpointCalled(cluster, name);
+  if (endpoint === null) throw noEndpoint(name);
+  return { name: endpoint.value.name, endpoint, cluster };
 }
 
 export function noEndpoint(name: string): ReactorError {

@@ -137,6 +137,13 @@ export function readJson(body: Body): unknown {
   }
 }
 
+/** A JSON string that says something, trimmed. */
+export function readWord(body: Body, what: string): string {
+  const value = readJson(body);
+  if (typeof value !== 'string' || value.trim() === '') throw invalid(`expected a JSON string with ${what}`);
+  return value.trim();
+}
+
 /** A JSON object with exactly these keys; others are named and refused, so that nothing is set that nobody meant to offer. */
 export function readObject(body: Body, keys: readonly string[]): ReadonlyMap<string, unknown> {
   const value = readJson(body);

@@ -3,7 +3,9 @@ import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
+import { METADATA_ROUTES } from './metadata-routes.js';
 import { METRIC_ROUTES } from './metric-routes.js';
+import { NAME_ROUTES } from './name-routes.js';
 import { OUTPUT_ROUTES } from './output-routes.js';
 import { PLACEMENT_ROUTES } from './placement-routes.js';
 import type { Method, Route } from './route.js';
@@ -13,6 +15,8 @@ const TABLE: readonly Route[] = [
   ...CLUSTER_ROUTES,
   ...ENDPOINT_ROUTES,
   ...METRIC_ROUTES,
+  ...NAME_ROUTES,
+  ...METADATA_ROUTES,
   ...HOLD_ROUTES,
   ...HOST_ROUTES,
   ...PLACEMENT_ROUTES,

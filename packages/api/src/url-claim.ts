@@ -1,5 +1,14 @@
 import { resolveEndpoint } from '@reactor/config';
-import { type At, type Cluster, type EndpointConfig, type EndpointRecord, portOf, ReactorError, urlText } from '@reactor/core';
+import {
+  type At,
+  type Cluster,
+  type EndpointConfig,
+  type EndpointRecord,
+  portOf,
+  ReactorError,
+  shownName,
+  urlText,
+} from '@reactor/core';
 import { quoted } from './offending-value.js';
 
 /**
@@ -75,7 +84,7 @@ export function createClaimChecker(): ClaimChecker {
       if (held !== null && held.place === claim.place && held.terms === claim.terms) return false;
       const all = claims(cluster);
       const others = [...cluster.endpoints].filter(([other]) => other !== name).sort(([a], [b]) => (a < b ? -1 : 1));
-      for (const [other, entry] of others) refuseOther(claim, other, entry, all);
+      for (const [other, entry] of others) refuseOther(claim, entry, all, shownName(cluster, other));
       return true;
     },
   };
@@ -83,18 +92,18 @@ export function createClaimChecker(): ClaimChecker {
 
 const versionKey = (name: string, revision: number): string => `${name}@${revision}`;
 
-function refuseOther(claim: Claim, other: string, entry: At<EndpointRecord>, all: ReadonlyMap<string, Claim | null>): void {
-  const held = all.get(versionKey(other, entry.revision)) ?? null;
+function refuseOther(claim: Claim, entry: At<EndpointRecord>, all: ReadonlyMap<string, Claim | null>, called: string): void {
+  const held = all.get(versionKey(entry.value.name, entry.revision)) ?? null;
   if (held === null || (held.place === claim.place && held.terms === claim.terms)) return;
-  if (held.place !== claim.place) refusePort(claim, other, held);
-  else refusePlace(claim, other);
+  if (held.place !== claim.place) refusePort(claim, called, held);
+  else refusePlace(claim, called);
 }
 
-function refusePlace(claim: Claim, other: string): void {
+function refusePlace(claim: Claim, called: string): void {
   throw new ReactorError(
     'exists',
-    `${claim.url} is served by endpoint ${quoted(other)} with another loadbalancer or ssl setting; use the same or another url`,
-    { details: { endpoint: other } },
+    `${claim.url} is served by endpoint ${quoted(called)} with another loadbalancer or ssl setting; use the same or another url`,
+    { details: { endpoint: called } },
   );
 }
 

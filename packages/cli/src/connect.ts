@@ -5,6 +5,7 @@ import { clockTime } from './output/log-line.js';
 import type { Output } from './output.js';
 import { authKey } from './password.js';
 import { UsageError } from './usage-error.js';
+import { TOKEN_VARIABLE } from './verb.js';
 
 /** The daemon answers within this, or something is wrong that waiting does not mend. */
 const DEFAULT_TIMEOUT_S = 10;
@@ -22,7 +23,8 @@ export async function connect(line: CommandLine, io: Io, output: Output): Promis
     if (!told) output.say(`warning: as of ${clockTime(asOfMs).slice(11, 19)}, the cluster state is out of reach`);
     told = true;
   };
-  return createClient({ api: line.options.api ?? DEFAULT_API, key, timeoutMs: timeoutS * 1000, onStale });
+  const token = io.env[TOKEN_VARIABLE] || null;
+  return createClient({ api: line.options.api ?? DEFAULT_API, key, token, timeoutMs: timeoutS * 1000, onStale });
 }
 
 const DEFAULT_API = 'http://localhost:8080';

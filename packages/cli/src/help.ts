@@ -55,6 +55,7 @@ export function verbHelp(verb: Verb): readonly string[] {
     sentence,
     ...(verb.aliases === undefined ? [] : [`Also called ${verb.aliases.join(' and ')}.`]),
     ...(verb.more === undefined ? [] : ['', ...verb.more]),
+    ...(verb.own === true ? ['', `In an instance ${verb.args[0]} may be left out; its own is meant then.`] : []),
     ...(own.length === 0 ? [] : ['', 'Options:', ...own]),
     '',
     'Options of every command: reactor help options',

@@ -4,7 +4,7 @@ import type { Io } from './io.js';
 import { OPTION_NAMES, type OptionName, optionSpec } from './option-table.js';
 import { createOutput, type Output } from './output.js';
 import { UsageError, usageMessage } from './usage-error.js';
-import { type Call, DONE, REFUSED, USAGE, usageLine, type Verb } from './verb.js';
+import { type Call, DONE, REFUSED, TOKEN_VARIABLE, USAGE, usageLine, type Verb } from './verb.js';
 import { findVerb, VERBS } from './verb-table.js';
 import { versionText } from './version.js';
 
@@ -51,13 +51,14 @@ async function dispatch(line: CommandLine, io: Io, output: Output): Promise<numb
   if (misused !== undefined) {
     throw new UsageError(`--${misused} is an option of ${optionVerbs(misused)?.join(' and ')}, not of ${verb.name}`);
   }
-  if (hasWrongCount(verb, args.length)) {
+  const complete = await withEndpoint(verb, args, io);
+  if (hasWrongCount(verb, complete.length)) {
     io.stderr.write(`${usageLine(verb)}\n`);
     return USAGE;
   }
   const call: Call = {
     verb,
-    args,
+    args: complete,
     options: line.options,
     typed: line.typed,
     io,
@@ -79,6 +80,12 @@ async function withoutVerb(line: CommandLine, output: Output): Promise<number> {
     return DONE;
   }
   throw new UsageError("no command given; 'reactor --help' lists them");
+}
+
+/** As in 2013 the number of arguments says whether the endpoint is among them; only an instance may leave it out. */
+async function withEndpoint(verb: Verb, args: readonly string[], io: Io): Promise<readonly string[]> {
+  if (verb.own !== true || args.length !== verb.args.length - 1 || !io.env[TOKEN_VARIABLE]) return args;
+  return [(await import('@reactor/client')).OWN_ENDPOINT, ...args];
 }
 
 function hasWrongCount(verb: Verb, given: number): boolean {

@@ -13,6 +13,8 @@ export interface Verb {
   readonly group: Group;
   /** In order; optional ones last. `[name]` is optional, `name...` takes the rest. */
   readonly args: readonly string[];
+  /** The first argument, an endpoint, may be left out in an instance: it means the instance's own. */
+  readonly own?: true;
   readonly about: string;
   /** What `reactor <verb> --help` says below the usage line. */
   readonly more?: readonly string[];
@@ -33,6 +35,9 @@ export interface Call {
   /** Reads the password and the address only when a verb needs the daemon. */
   readonly client: () => Promise<Client>;
 }
+
+/** What an instance finds in its environment, to show which one it is. */
+export const TOKEN_VARIABLE = 'REACTOR_TOKEN';
 
 export const DONE = 0;
 export const REFUSED = 1;

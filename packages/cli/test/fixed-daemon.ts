@@ -13,6 +13,7 @@ export interface Seen {
   /** `GET /v1.1/endpoints`. */
   readonly line: string;
   readonly key: string | null;
+  readonly token: string | null;
   readonly type: string | null;
   readonly body: string;
 }
@@ -41,8 +42,14 @@ export async function fixedDaemon(answers: Readonly<Record<string, Answer>>): Pr
     });
     request.on('end', () => {
       const line = `${request.method} ${request.url}`;
-      const key = request.headers['x-auth-key'];
-      requests.push({ line, key: typeof key === 'string' ? key : null, type: request.headers['content-type'] ?? null, body });
+      const { 'x-auth-key': key, 'x-reactor-token': token } = request.headers;
+      requests.push({
+        line,
+        key: typeof key === 'string' ? key : null,
+        token: typeof token === 'string' ? token : null,
+        type: request.headers['content-type'] ?? null,
+        body,
+      });
       const answer = answers[line] ?? refused(404, 'not_found', `nothing at ${line}`);
       response.statusCode = answer.status ?? 200;
       const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? null);

@@ -32,10 +32,14 @@ export async function send<T>(target: Target, method: Call['method'], path: stri
 export const ifMatch = (guard: Guard | undefined): { readonly ifMatch?: number } =>
   guard?.ifRevision === undefined ? {} : { ifMatch: guard.ifRevision };
 
+/** In place of an endpoint's name: the endpoint of the instance that asks, which shows its token. */
+export const OWN_ENDPOINT = '@own';
+
 /** Names that a URL would swallow are refused here; all others are for the daemon to judge. */
 export function pathOf(name: string, below?: string): string {
   if (/^\.{0,2}$/.test(name)) throw new ReactorError('request_invalid', `'${name}' is not an endpoint name`);
-  return `/v1.1/endpoints/${encodeURIComponent(name)}${below === undefined ? '' : `/${below}`}`;
+  const endpoint = name === OWN_ENDPOINT ? 'endpoint' : `endpoints/${encodeURIComponent(name)}`;
+  return `/v1.1/${endpoint}${below === undefined ? '' : `/${below}`}`;
 }
 
 export function rangeQuery(range: LogRange | undefined): string {

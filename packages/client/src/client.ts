@@ -4,6 +4,7 @@ import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './
 import { exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog } from './follow.js';
 import { type MetricCalls, metricCalls } from './metric-calls.js';
+import { type NameCalls, nameCalls } from './name-calls.js';
 import { readOutput } from './output.js';
 import type {
   Action,
@@ -32,6 +33,8 @@ export interface ClientOptions {
   /** Full URL, host or host:port; see parseApiAddress. */
   readonly api: string;
   readonly key?: string | null;
+  /** Of the instance that asks, for calls about OWN_ENDPOINT. */
+  readonly token?: string | null;
   /** Default 10 s: until an answer begins, and between its pieces. */
   readonly timeoutMs?: number;
   /** Called for every answer that is old, with the time as of which it holds: the cluster state is out of reach. */
@@ -42,7 +45,7 @@ export interface ClientOptions {
 export type Configuration = string | ConfigDocument;
 
 /** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
-export interface Client extends MetricCalls {
+export interface Client extends MetricCalls, NameCalls {
   /** The base URL that is asked. */
   readonly api: string;
   version(): Promise<VersionInfo>;
@@ -112,6 +115,7 @@ export function createClient(options: ClientOptions): Client {
   const target: Target = {
     api: parseApiAddress(options.api),
     key: options.key ?? null,
+    token: options.token ?? null,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     onStale: options.onStale ?? (() => undefined),
   };
@@ -119,6 +123,7 @@ export function createClient(options: ClientOptions): Client {
     api: target.api,
     ...daemonCalls(target),
     ...endpointCalls(target),
+    ...nameCalls(target),
     ...stateCalls(target),
     ...metricCalls(target),
     ...clusterCalls(target),

@@ -18,6 +18,7 @@ export interface Target {
   /** From parseApiAddress. */
   readonly api: string;
   readonly key: string | null;
+  readonly token: string | null;
   /** Until the answer's head, and then between two pieces of its body. */
   readonly timeoutMs: number;
   readonly onStale: (asOfMs: number) => void;
@@ -72,6 +73,7 @@ export async function open(
 function headersOf(target: Target, call: Call): Record<string, string> {
   const headers: Record<string, string> = { accept: call.accept ?? 'application/json' };
   if (target.key !== null) headers['x-auth-key'] = headerText(target.key);
+  if (target.token !== null) headers['x-reactor-token'] = headerText(target.token);
   if (call.ifMatch !== undefined) headers['if-match'] = `"${call.ifMatch}"`;
   if (call.body) {
     headers['content-type'] = call.body.type;

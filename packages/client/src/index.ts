@@ -1,5 +1,5 @@
 export { parseApiAddress } from './api-address.js';
-export type { Guard } from './call.js';
+export { type Guard, OWN_ENDPOINT } from './call.js';
 export { type Client, type ClientOptions, type Configuration, createClient } from './client.js';
 export type { FollowOptions } from './follow.js';
 export type {
@@ -13,9 +13,11 @@ export type {
   HostRow,
   InstanceLists,
   InstanceRow,
+  Json,
   LogRange,
   LogRow,
   ManagerInfo,
+  NamesWritten,
   OutputRange,
   OutputRow,
   PlacementAnswer,

@@ -49,6 +49,12 @@ export interface PostedWritten {
   readonly countsForMs: number;
 }
 
+export interface NamesWritten {
+  /** All of them now, the one to show first. */
+  readonly names: readonly string[];
+  readonly revision: number;
+}
+
 export interface HoldWritten extends Written {
   readonly hold: Hold | null;
 }

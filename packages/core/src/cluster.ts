@@ -9,6 +9,8 @@ import type {
   InstanceReport,
   Json,
   LeaderRecord,
+  MetadataRecord,
+  NameRecord,
 } from './model.js';
 import type { StateView } from './ports.js';
 
@@ -30,6 +32,8 @@ export interface Cluster {
   readonly id: string;
   readonly revision: number;
   readonly endpoints: ReadonlyMap<string, At<EndpointRecord>>;
+  readonly names: ReadonlyMap<string, At<NameRecord>>;
+  readonly metadata: ReadonlyMap<string, At<MetadataRecord>>;
   readonly instances: ReadonlyMap<string, At<InstanceRecord>>;
   /** Instance ids by endpoint name, ascending. */
   readonly instancesOf: ReadonlyMap<string, readonly At<InstanceRecord>[]>;
@@ -58,6 +62,8 @@ export function readCluster(view: StateView): Cluster {
     id: view.clusterId,
     revision: view.revision,
     endpoints: under(view, KEYS.endpoints),
+    names: under(view, KEYS.names),
+    metadata: under(view, KEYS.metadata),
     instances,
     instancesOf: byEndpoint,
     reports,

@@ -7,6 +7,7 @@ export * from './count-range.js';
 export * from './decision.js';
 export * from './decision-record.js';
 export type { Resolved } from './endpoint-draft.js';
+export * from './endpoint-names.js';
 export * from './endpoint-url.js';
 export * from './epoch.js';
 export * from './errors.js';

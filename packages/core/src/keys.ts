@@ -2,6 +2,10 @@
 export const KEYS = {
   endpoints: 'endpoints/',
   endpoint: (name: string) => `endpoints/${name}`,
+  names: 'names/',
+  name: (name: string) => `names/${name}`,
+  metadata: 'metadata/',
+  metadataOf: (endpoint: string) => `metadata/${endpoint}`,
   /** The cluster's own settings: public URL, auth key hash. */
   settings: 'settings',
   instances: 'instances/',

@@ -1,7 +1,8 @@
-import type { Client, Written } from '@reactor/client';
+import { type Client, OWN_ENDPOINT, type Written } from '@reactor/client';
 import { readDocument, resolveEndpoint } from '@reactor/config';
 import { type ConfigDocument, describeError, ReactorError } from '@reactor/core';
 import { readBytes } from '../stdin-text.js';
+import { UsageError } from '../usage-error.js';
 import { DONE, type Perform, REFUSED } from '../verb.js';
 
 /**
@@ -9,6 +10,7 @@ import { DONE, type Perform, REFUSED } from '../verb.js';
  * that a change by somebody else in between is not undone but refused with `revision_mismatch`.
  */
 export async function mergeInto(client: Client, name: string, text: string): Promise<Written> {
+  if (name === OWN_ENDPOINT) throw new UsageError('--update needs the name of the endpoint');
   const { document: given } = readDocument(text);
   // The revision comes first: a document newer than it is refused below, an older one could not be.
   const row = (await client.endpointsDetail()).find((one) => one.name === name);

@@ -1,3 +1,4 @@
+import { OWN_ENDPOINT } from '@reactor/client';
 import { printable } from '../output/printable.js';
 import { table } from '../output/table.js';
 import { argument, DONE, type Perform } from '../verb.js';
@@ -60,7 +61,8 @@ export const set: Perform = async (call) => {
 export const remove: Perform = async (call) => {
   const client = await call.client();
   const name = argument(call, 0);
-  const known = await client.endpoints();
+  // An instance cannot list the others, and its own endpoint is there.
+  const known = name === OWN_ENDPOINT ? [name] : await client.endpoints();
   await client.removeEndpoint(name);
   if (!known.includes(name)) {
     const { didYouMean } = await import('@reactor/config');
