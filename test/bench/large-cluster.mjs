@@ -1,5 +1,5 @@
 import { fingerprint, resolveEndpoint } from '../../packages/config/dist/index.js';
-import { KEYS, readCluster, TOPICS } from '../../packages/core/dist/index.js';
+import { KEYS, readCluster } from '../../packages/core/dist/index.js';
 
 /**
  * A settled cluster as records: 1,000 endpoints of 10 instances each on 100 hosts, every instance ready, every load
@@ -82,7 +82,7 @@ export function clusterOf(records, revision = 1) {
 }
 
 /**
- * The traffic report of every host, by topic. A steady endpoint gets what its instances take; the first `surging` ones get
+ * The traffic report of every host. A steady endpoint gets what its instances take; the first `surging` ones get
  * twice that, so that they want more instances. `sources` of the hosts see each endpoint.
  */
 export function trafficReports(nowMs, { surging = 0, sources = SOURCES } = {}) {
@@ -95,14 +95,9 @@ export function trafficReports(nowMs, { surging = 0, sources = SOURCES } = {}) {
     }
   }
   return reports.map((endpoints, host) => [
-    TOPICS.trafficOf(hostName(host)),
+    hostName(host),
     { atMs: nowMs, completeSinceMs: nowMs - 3_600_000, endpoints, badLines: 0, lagBytes: 0 },
   ]);
-}
-
-/** What `plan` takes of them. */
-export function trafficByHost(reports) {
-  return new Map(reports.map(([topic, report]) => [topic.slice(TOPICS.traffic.length), report]));
 }
 
 function endpointTraffic(endpoint, rate, newest) {

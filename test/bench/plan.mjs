@@ -1,15 +1,6 @@
 import { KEYS, plan } from '../../packages/core/dist/index.js';
 import { figure } from './figure.mjs';
-import {
-  clusterOf,
-  createResolver,
-  ENDPOINTS,
-  HOSTS,
-  INSTANCES,
-  largeCluster,
-  trafficByHost,
-  trafficReports,
-} from './large-cluster.mjs';
+import { clusterOf, createResolver, ENDPOINTS, HOSTS, INSTANCES, largeCluster, trafficReports } from './large-cluster.mjs';
 import { memoryOf } from './process-cost.mjs';
 import { alternate, median, timed } from './sample.mjs';
 
@@ -88,7 +79,7 @@ function planInput({ cluster, resolve, nowMs, reports }) {
     epoch: EPOCH,
     cluster,
     resolve,
-    traffic: trafficByHost(reports),
+    traffic: new Map(reports),
     random: () => 0.5,
     newId: () => `new${++ids}`,
   };

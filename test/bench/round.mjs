@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRound } from '../../packages/controller/dist/index.js';
-import { KEYS, TOPICS } from '../../packages/core/dist/index.js';
+import { KEYS, publishedTraffic, TOPICS } from '../../packages/core/dist/index.js';
 import { openEmbedded, openRedis } from '../../packages/state/dist/index.js';
 import { figure } from './figure.mjs';
 import { createResolver, ENDPOINTS, largeCluster, trafficReports } from './large-cluster.mjs';
@@ -148,7 +148,8 @@ async function fill(store, nowMs) {
 }
 
 async function publish(store, nowMs, surging) {
-  for (const [topic, report] of trafficReports(nowMs, { surging })) await store.publish({ [topic]: report }, TRAFFIC_TTL_MS);
+  for (const [host, report] of trafficReports(nowMs, { surging }))
+    await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
 }
 
 async function readAll(store) {

@@ -83,7 +83,7 @@ export interface Agent {
 
 const INTERVAL_MS = 1_000;
 /** Changes come in bursts; one round answers them together. Short, for it is part of every start's latency. */
-const MIN_GAP_MS = 10;
+const MIN_GAP_MS = 4;
 /** Docker's events say when to look; this is how often to look all the same. */
 const LIST_EVERY_MS = 5_000;
 const TRAFFIC_EVERY_MS = 250;
@@ -108,7 +108,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     linked: async (record) => linkedAddresses(record, (await sight.see()).cluster, options.resolve),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
-    wake: () => wakeInstances(),
+    wake: () => loops.instances.wake(),
+    changed: () => wakeInstances(),
     signal,
   });
   const balancing = createBalancing({

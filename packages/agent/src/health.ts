@@ -35,7 +35,7 @@ export interface HealthWatch {
 }
 
 /** A service that boots in 30 ms should not wait 250 for its next check; one that boots in a minute should not be hammered. */
-const FIRST_RETRY_MS = 15;
+const FIRST_RETRY_MS = 4;
 const LONGEST_RETRY_MS = 250;
 const RETRY_GROWTH = 1.4;
 /** One lost packet or one garbage collection is no failure: three tries in a row are. */

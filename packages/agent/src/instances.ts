@@ -47,6 +47,8 @@ export interface InstancesOptions {
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
   /** Something changed that a report should say soon. */
   readonly wake: () => void;
+  /** The same, and Docker's list has to be asked for anew. */
+  readonly changed: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -107,7 +109,7 @@ export function createInstances(options: InstancesOptions): Instances {
     } finally {
       one.task = null;
       one.hostPort = null;
-      options.wake();
+      options.changed();
     }
   };
 

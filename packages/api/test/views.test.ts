@@ -1,4 +1,12 @@
-import { type EndpointTraffic, type InstanceRecord, type InstanceReport, KEYS, TOPICS, type TrafficReport } from '@reactor/core';
+import {
+  type EndpointTraffic,
+  type InstanceRecord,
+  type InstanceReport,
+  KEYS,
+  publishedTraffic,
+  TOPICS,
+  type TrafficReport,
+} from '@reactor/core';
 import { aHost } from '@reactor/testkit';
 import { anInstance, aReport } from './placed-instances.js';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
@@ -100,10 +108,7 @@ describe('instances', () => {
     const backend = { active: 2, requests: 0, errors: 0, refused: 0 };
     const pyex: EndpointTraffic = { buckets: [], times: [], active: 2, backends: { one: backend } };
     const report: TrafficReport = { atMs: 0, completeSinceMs: 0, endpoints: { pyex }, badLines: 0, lagBytes: 0 };
-    await running.store.publish(
-      { [TOPICS.trafficOf('host-a')]: report as never, [TOPICS.trafficOf('host-b')]: report as never },
-      60_000,
-    );
+    for (const host of ['host-a', 'host-b']) await running.store.publish(publishedTraffic(host, report), 60_000);
     expect((await running.client.allInstances()).map(({ id, active }) => [id, active])).toEqual([
       ['one', 4],
       ['two', 0],
@@ -122,7 +127,7 @@ describe('metrics', () => {
       badLines: 0,
       lagBytes: 0,
     };
-    return running.store.publish({ [TOPICS.trafficOf(host)]: JSON.parse(JSON.stringify(report)) }, 60_000);
+    return running.store.publish(publishedTraffic(host, report), 60_000);
   };
 
   const busy = (requests: number): EndpointTraffic => ({
@@ -274,7 +279,7 @@ describe('hosts', () => {
     await running.put(KEYS.balancer('host-c'), { host: 'host-c', revision: 1, serving: [], setAside: {}, error: null });
     await running.put(KEYS.loss('host-c'), { sinceMs: 5 });
     const report: TrafficReport = { atMs: 7, completeSinceMs: 0, endpoints: {}, badLines: 0, lagBytes: 0 };
-    await running.store.publish({ [TOPICS.trafficOf('host-a')]: report as never }, 60_000);
+    await running.store.publish(publishedTraffic('host-a', report), 60_000);
     expect((await running.client.hosts()).map(({ id, state, heartbeatMs }) => [id, state, heartbeatMs])).toEqual([
       ['host-a', 'ready', 7],
       ['host-b', 'draining', null],
