@@ -75,14 +75,24 @@ export async function startMaster(place: MasterPlace): Promise<number> {
 /**
  * Reloads, and returns how long it took until every worker of before was gone or shutting down and a new one served,
  * milliseconds; null when that did not happen in time. No worker of before takes a request after that.
+ *
+ * nginx lets the workers of before take requests for 100 ms more, in case the new ones were slow to start, and as they wait
+ * at the front of the queue they get nearly all of them. We see the new ones serve, so we dismiss the others at once, with the
+ * signal nginx itself is about to send; connections that nobody has accepted yet stay in the sockets all of them share.
  */
 export async function reloadMaster(place: MasterPlace, master: number): Promise<number | null> {
   const startedAt = performance.now();
   const before = servingWorkers(master);
   if (!signalMaster(place, master, 'SIGHUP')) return null;
+  let dismissed = false;
   const done = await until(ACKNOWLEDGE_LIMIT_MS, () => {
-    if (before.some(isServing)) return null;
-    return childrenOf(master).some((pid) => !before.includes(pid) && isServing(pid)) ? true : null;
+    const successors = childrenOf(master).filter((pid) => !before.includes(pid) && isServing(pid)).length;
+    if (!before.some(isServing)) return successors > 0 ? true : null;
+    if (!dismissed && successors >= before.length) {
+      dismissed = true;
+      for (const pid of before) if (isServing(pid)) process.kill(pid, 'SIGQUIT');
+    }
+    return null;
   });
   return done === null ? null : performance.now() - startedAt;
 }
