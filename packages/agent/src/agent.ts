@@ -108,8 +108,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     linked: async (record) => linkedAddresses(record, (await sight.see()).cluster, options.resolve),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
-    wake: () => loops.instances.wake(),
-    changed: () => wakeInstances(),
+    wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),
     signal,
   });
   const balancing = createBalancing({

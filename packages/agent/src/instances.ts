@@ -45,10 +45,8 @@ export interface InstancesOptions {
   readonly log: (level: LogLevel, message: string) => void;
   /** A line of an endpoint's own log. */
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
-  /** Something changed that a report should say soon. */
-  readonly wake: () => void;
-  /** The same, and Docker's list has to be asked for anew. */
-  readonly changed: () => void;
+  /** Something changed that a report should say soon; of containers, Docker has to be asked for them anew. */
+  readonly wake: (what: 'containers' | 'health') => void;
   readonly signal: AbortSignal;
 }
 
@@ -109,7 +107,7 @@ export function createInstances(options: InstancesOptions): Instances {
     } finally {
       one.task = null;
       one.hostPort = null;
-      options.changed();
+      options.wake('containers');
     }
   };
 
@@ -169,7 +167,7 @@ export function createInstances(options: InstancesOptions): Instances {
       else if (health.ready && one.health.failed)
         tell(record.endpoint, 'info', 'RECOVERED_INSTANCE', `${record.id} on ${host} passes its check again`);
       one.health = health;
-      options.wake();
+      options.wake('health');
     };
     void watchHealth({
       check: record.healthCheck,

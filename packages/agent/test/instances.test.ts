@@ -76,7 +76,6 @@ function agent(): void {
     log: (_level, message) => void told.push(message),
     tell: (_endpoint, _level, event) => void told.push(event),
     wake: () => undefined,
-    changed: () => undefined,
     signal: stop.signal,
   });
 }
