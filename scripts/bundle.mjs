@@ -80,6 +80,8 @@ async function bundle({ entry, name, external, banner, beside }) {
     platform: 'node',
     target: 'node20',
     external,
+    // Of the two builds of this library Node is given the CommonJS one, which asks for Node's own modules by `require`.
+    alias: { yaml: join(ROOT, 'node_modules/yaml/browser/index.js') },
     // Less to read and to parse; names stay, for stacks that can be understood.
     minifyWhitespace: true,
     minifySyntax: true,

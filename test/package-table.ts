@@ -3,6 +3,7 @@ export const PACKAGES: Readonly<Record<string, { readonly packages: readonly str
   {
     core: { packages: [], libraries: ['re2js'] },
     config: { packages: ['core'], libraries: ['zod'] },
+    compose: { packages: ['core', 'config'], libraries: ['yaml'] },
     state: { packages: ['core'], libraries: ['lmdb', 'ioredis'] },
     docker: { packages: ['core'], libraries: ['dockerode'] },
     nginx: { packages: ['core'], libraries: [] },
@@ -10,7 +11,7 @@ export const PACKAGES: Readonly<Record<string, { readonly packages: readonly str
     controller: { packages: ['core'], libraries: [] },
     api: { packages: ['core', 'config'], libraries: ['express', 'prom-client'] },
     client: { packages: ['core'], libraries: [] },
-    cli: { packages: ['client', 'core', 'config'], libraries: ['yargs'] },
+    cli: { packages: ['client', 'core', 'config', 'compose'], libraries: ['yargs'] },
     daemon: { packages: ['core', 'config', 'state', 'docker', 'nginx', 'agent', 'controller', 'api'], libraries: ['pino'] },
     testkit: { packages: ['core'], libraries: [] },
   };

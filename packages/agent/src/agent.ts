@@ -25,7 +25,7 @@ import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import type { Connections } from './kernel-connections.js';
-import { linkedAddresses } from './links.js';
+import { createLinked } from './links.js';
 import { createPortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
 import { createReachability } from './reachability.js';
@@ -104,8 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark });
   const instances = createInstances({
     ...options,
-    // Asked when the container is made, for pulling its image may have taken minutes.
-    linked: async (record) => linkedAddresses(record, (await sight.see()).cluster, options.resolve),
+    linked: createLinked(async () => (await sight.see()).cluster, options.resolve, diary.tell),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
     wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),

@@ -1,38 +1,46 @@
-import {
-  type At,
-  type Cluster,
-  type ContainerConfig,
-  type EndpointConfig,
-  type EndpointRecord,
-  type InstanceRecord,
-  type LinkedAddresses,
-  ReactorError,
+import type {
+  At,
+  Cluster,
+  ContainerConfig,
+  EndpointConfig,
+  EndpointRecord,
+  InstanceRecord,
+  LinkedAddresses,
 } from '@reactor/core';
+import type { InstancesOptions } from './instances.js';
 
 /**
  * What a container is told of the endpoints it links to: where the load balancer of its own host serves them. That address
  * is the same on every host and stays while instances come and go, so nothing in the container ever has to be told again.
  *
- * The name is the URL's own host where it has one, for that is what the load balancer tells endpoints apart by. Throws
- * `config_invalid`, naming the link, when the other endpoint is not there or serves no address.
+ *  1. The name is the URL's own host where it has one, for that is what the load balancer tells endpoints apart by.
+ *  2. An endpoint that is not there, or has no url, is in `missing` and holds nothing up: a service must not go down with
+ *     one that was removed. Its name is given all the same, as it will mean the same host when the endpoint is there.
  */
+export interface Linked extends LinkedAddresses {
+  readonly missing: readonly string[];
+}
+
 export function linkedAddresses(
   { container }: InstanceRecord,
   cluster: Cluster,
   resolve: (record: At<EndpointRecord>) => EndpointConfig | null,
-): LinkedAddresses {
+): Linked {
   const hostNames = new Set<string>();
   const environment: [string, string][] = [];
+  const missing: string[] = [];
   // A record of a daemon before links has none.
   const { links = [] } = container as Partial<ContainerConfig>;
   for (const { endpoint, alias } of links) {
     const record = cluster.endpoints.get(endpoint);
-    if (record === undefined || record.value.state === 'REMOVED') throw broken(endpoint, 'there is no such endpoint');
-    const url = resolve(record)?.url ?? null;
-    if (url === null) throw broken(endpoint, 'it has no url');
-    const host = url.host ?? alias;
+    const url = record === undefined || record.value.state === 'REMOVED' ? null : (resolve(record)?.url ?? null);
+    const host = url?.host ?? alias;
     // An address needs no name. The alias is there as well, for programs with the name built in.
     for (const name of [alias, host]) if (!isAddress(name)) hostNames.add(name);
+    if (url === null) {
+      missing.push(endpoint);
+      continue;
+    }
     const path = url.path === '/' ? '' : url.path;
     const prefix = variablePrefix(alias);
     environment.push(
@@ -41,7 +49,21 @@ export function linkedAddresses(
       [`${prefix}_URL`, `${url.scheme}://${host}:${url.port}${path}`],
     );
   }
-  return { environment, hostNames: [...hostNames] };
+  return { environment, hostNames: [...hostNames], missing };
+}
+
+/** Asked when the container is made, for pulling its image may have taken minutes. What is missing goes into the log of its endpoint. */
+export function createLinked(
+  see: () => Promise<Cluster>,
+  resolve: (record: At<EndpointRecord>) => EndpointConfig | null,
+  tell: InstancesOptions['tell'],
+): (record: InstanceRecord) => Promise<LinkedAddresses> {
+  return async (record) => {
+    const { missing, ...linked } = linkedAddresses(record, await see(), resolve);
+    const without = `${record.id} starts without the address of ${missing.join(', ')}: no such endpoint, or it has no url`;
+    if (missing.length > 0) tell(record.endpoint, 'warning', 'LINK_MISSING', without);
+    return linked;
+  };
 }
 
 /** `order-db` is ORDER_DB; a name that starts with a digit cannot start a variable's name. */
@@ -51,7 +73,3 @@ function variablePrefix(alias: string): string {
 }
 
 const isAddress = (name: string): boolean => name.startsWith('[') || /^[0-9.]+$/.test(name);
-
-function broken(endpoint: string, why: string): ReactorError {
-  return new ReactorError('config_invalid', `links: '${endpoint}': ${why}`);
-}

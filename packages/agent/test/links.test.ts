@@ -9,7 +9,7 @@ import {
   readCluster,
 } from '@reactor/core';
 import { aContainerConfig, anEndpointConfig } from '@reactor/testkit';
-import { linkedAddresses } from '../src/links.js';
+import { createLinked, linkedAddresses } from '../src/links.js';
 
 const URL_OF_ALL: EndpointConfig['url'] = { scheme: 'http', host: null, port: 80, path: '/' };
 
@@ -57,23 +57,39 @@ describe('what a container is told of the endpoint it links to', () => {
       '_2ND_HOST=10.0.0.1 _2ND_PORT=80 _2ND_URL=http://10.0.0.1:80',
     ],
   ])('%s', (_what, alias, url, names, variables) => {
-    const { hostNames, environment } = linked([{ endpoint: 'db', alias }], url);
-    expect(hostNames).toEqual(names);
+    const { hostNames, environment, missing } = linked([{ endpoint: 'db', alias }], url);
+    expect([hostNames, missing]).toEqual([names, []]);
     expect(environment.map(([name, value]) => `${name}=${value}`).join(' ')).toBe(variables);
   });
 
   test('nothing, without links, as in a record of an older daemon', () => {
-    expect(linked([])).toEqual({ hostNames: [], environment: [] });
+    expect(linked([])).toEqual({ hostNames: [], environment: [], missing: [] });
     const { links: _none, ...older } = aContainerConfig();
     const record = { container: older } as InstanceRecord;
-    expect(linkedAddresses(record, cluster({}), () => null)).toEqual({ hostNames: [], environment: [] });
+    expect(linkedAddresses(record, cluster({}), () => null)).toEqual({ hostNames: [], environment: [], missing: [] });
   });
 });
 
 test.each([
-  ['is not there', [{ endpoint: 'dbx', alias: 'db' }], URL_OF_ALL, 'RUNNING', "links: 'dbx': there is no such endpoint"],
-  ['was removed', [{ endpoint: 'db', alias: 'db' }], URL_OF_ALL, 'REMOVED', "links: 'db': there is no such endpoint"],
-  ['has no url', [{ endpoint: 'db', alias: 'db' }], null, 'RUNNING', "links: 'db': it has no url"],
-] as const)('a link to an endpoint that %s is an error that names it', (_what, links, url, state, message) => {
-  expect(() => linked(links, url, state)).toThrow(expect.objectContaining({ code: 'config_invalid', message }));
+  ['is not there', [{ endpoint: 'dbx', alias: 'db' }], URL_OF_ALL, 'RUNNING', 'dbx'],
+  ['was removed', [{ endpoint: 'db', alias: 'db' }], URL_OF_ALL, 'REMOVED', 'db'],
+  ['has no url', [{ endpoint: 'db', alias: 'db' }], null, 'RUNNING', 'db'],
+] as const)('an endpoint that %s holds nothing up: its name is there for when it is, and it is told as missing', (...row) => {
+  const [, links, url, state, missing] = row;
+  expect(linked(links, url, state)).toEqual({ hostNames: ['db'], environment: [], missing: [missing] });
+});
+
+test('what is missing is told in the log of the endpoint that starts', async () => {
+  const told: string[] = [];
+  const tell = (...line: readonly string[]): void => void told.push(line.join(' '));
+  const linkedOf = createLinked(
+    async () => cluster({ db: 'RUNNING' }),
+    () => anEndpointConfig({}),
+    tell,
+  );
+  const start = { ...startOf({ links: [{ endpoint: 'db', alias: 'db' }] }), id: 'i1', endpoint: 'web' };
+  expect(await linkedOf(start)).toMatchObject({ hostNames: ['db'] });
+  expect(told).toEqual([]);
+  await linkedOf({ ...start, ...startOf({ links: [{ endpoint: 'gone', alias: 'gone' }] }) });
+  expect(told).toEqual(['web warning LINK_MISSING i1 starts without the address of gone: no such endpoint, or it has no url']);
 });

@@ -82,7 +82,7 @@ function collect(given: Readonly<Record<string, unknown>>, env: Readonly<Record<
 }
 
 /** Options that only make sense typed, and those of a single verb, have no variable. */
-const WITHOUT_VARIABLE: ReadonlySet<OptionName> = new Set(['help', 'version', 'clear', 'update', 'for', 'dry-run']);
+const WITHOUT_VARIABLE: ReadonlySet<OptionName> = new Set(['help', 'version', 'clear', 'update', 'for', 'dry-run', 'project']);
 
 export const variableOf = (name: OptionName): string | null =>
   WITHOUT_VARIABLE.has(name) ? null : `REACTOR_${name.toUpperCase().replaceAll('-', '_')}`;

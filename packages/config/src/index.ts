@@ -5,7 +5,7 @@ export { getValue, NO_PLACES, type Place, type Places, type Spot, setValue, type
 export { type ResolvedEndpoint, resolveEndpoint } from './endpoint.js';
 export { fingerprint } from './fingerprint.js';
 export { writeIni } from './ini-writer.js';
-export { type KeyType, parseDuration, parseSize } from './key-type.js';
+export { escapeItem, type KeyType, parseDuration, parseSize } from './key-type.js';
 export { parseEndpointName } from './name.js';
 export { CONFIG_SIZE_MAX, type ReadResult, readDocument } from './reader.js';
 export { defaultIni, SCHEMA } from './schema.js';
