@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { sweepContainers } from '@reactor/testkit';
+import { sweepContainers, until } from '@reactor/testkit';
 import { type Outcome, openPrivateMachine, type PrivateMachine } from './private-machine.js';
 
 const INIT = '/etc/init.d/reactor';
@@ -91,6 +91,8 @@ test(
       '/etc/default/reactor',
       INIT,
       '/etc/logrotate.d/reactor',
+      '/etc/reactor/default/apihttp.conf',
+      '/etc/reactor/default/apihttps.conf',
       CONFIG,
       '/lib/systemd/system/reactor.service',
       '/usr/bin/reactor',
@@ -146,7 +148,8 @@ test(
   'a start serves the API, a second start changes nothing',
   async () => {
     expect(await file(CONFIG)).toMatch(/^user = reactor$/m);
-    const place = `[manager]\naddress = ${need('REACTOR_TEST_ADDRESS')}\n[cloud:docker]\nsocket = ${need('REACTOR_TEST_DOCKER')}\n`;
+    const [defaults] = /^default_endpoints = \/.*$/m.exec(await file(CONFIG))!;
+    const place = `[manager]\naddress = ${need('REACTOR_TEST_ADDRESS')}\n${defaults}\n[cloud:docker]\nsocket = ${need('REACTOR_TEST_DOCKER')}\n`;
     await write(CONFIG, `${place}[loadbalancer:nginx]\nuser = reactor\n`);
     await succeeds(init('start'));
     await answers(`${API}/healthz`, SERVING_WITHIN_MS);
@@ -154,6 +157,43 @@ test(
     const pid = await daemonPid();
     expect((await init('start')).status).toBe(0);
     expect(await daemonPid()).toBe(pid);
+  },
+  TEST_LIMIT_MS,
+);
+
+test(
+  'the first start publishes the API at ports 80 and 443, to which no way round the key leads; unmanaged it is gone for good',
+  async () => {
+    const site = `http://${need('REACTOR_TEST_ADDRESS')}/`;
+    await answers(site, SERVING_WITHIN_MS);
+    expect(await (await fetch(site)).json()).toMatchObject({ version: '1.1' });
+    expect(await succeeds(machine.run('curl', '-ksS', site.replace('http', 'https')))).toContain('"version":"1.1"');
+    // Nobody has set a key: whoever reaches the API itself is let in, whoever comes through nginx is not, claim what they may.
+    expect((await fetch(`${API}/v1.1/endpoints`)).status).toBe(200);
+    for (const headers of [
+      {},
+      { 'X-Real-IP': '', 'X-Forwarded-For': '' },
+      { Connection: 'X-Real-IP, X-Forwarded-For' },
+      { Host: 'localhost' },
+    ]) {
+      const words = Object.entries(headers).flatMap(([name, value]) => ['-H', value === '' ? `${name};` : `${name}: ${value}`]);
+      const status = ['-ksS', '-o', '/dev/null', '-w', '%{http_code}', ...words];
+      for (const url of [site, SERVICE, site.replace('http', 'https')]) {
+        expect(await succeeds(machine.run('curl', ...status, `${url}v1.1/endpoints`))).toBe('401');
+      }
+    }
+    await succeeds(machine.run('reactor', 'unmanage', 'apihttp'));
+    await succeeds(machine.run('reactor', 'unmanage', 'apihttps'));
+    const closed = (url: string): Promise<boolean> =>
+      fetch(url).then(
+        () => false,
+        () => true,
+      );
+    await until('nothing listens at port 80', SERVING_WITHIN_MS, () => closed(site));
+    await succeeds(init('restart'));
+    await answers(`${API}/readyz`, SERVING_WITHIN_MS);
+    expect(await succeeds(machine.run('reactor', 'list'))).toBe('');
+    expect(await closed(site)).toBe(true);
   },
   TEST_LIMIT_MS,
 );

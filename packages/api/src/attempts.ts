@@ -17,24 +17,24 @@ export const ATTEMPT_REFILL_MS = 6_000;
 /** Addresses remembered; the longest silent one is dropped, which costs an attacker an address per ten guesses. */
 const ADDRESS_LIMIT = 10_000;
 
-export function createAttempts(): Attempts {
+export function createAttempts(inARow = ATTEMPTS_IN_A_ROW, refillMs = ATTEMPT_REFILL_MS): Attempts {
   // Insertion order is order of last use: an address is put back at the end whenever it tries.
   const addresses = new Map<string, { tokens: number; atMs: number }>();
   return {
     take(address, nowMs) {
       const key = network(address);
-      const former = addresses.get(key) ?? { tokens: ATTEMPTS_IN_A_ROW, atMs: nowMs };
+      const former = addresses.get(key) ?? { tokens: inARow, atMs: nowMs };
       const elapsedMs = Math.max(0, nowMs - former.atMs);
-      const tokens = Math.min(ATTEMPTS_IN_A_ROW, former.tokens + elapsedMs / ATTEMPT_REFILL_MS);
+      const tokens = Math.min(inARow, former.tokens + elapsedMs / refillMs);
       addresses.delete(key);
       addresses.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
       const [oldest] = addresses.keys();
       if (addresses.size > ADDRESS_LIMIT && oldest !== undefined) addresses.delete(oldest);
-      return tokens >= 1 ? 0 : Math.ceil((1 - tokens) * ATTEMPT_REFILL_MS);
+      return tokens >= 1 ? 0 : Math.ceil((1 - tokens) * refillMs);
     },
     giveBack(address) {
       const entry = addresses.get(network(address));
-      if (entry) entry.tokens = Math.min(ATTEMPTS_IN_A_ROW, entry.tokens + 1);
+      if (entry) entry.tokens = Math.min(inARow, entry.tokens + 1);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { ReactorError } from '@reactor/core';
-import { createAttempts } from './attempts.js';
+import { type Attempts, createAttempts } from './attempts.js';
 import { createKeyCheck, type KeyHash } from './auth-key.js';
 import type { Settings, StoredSettings } from './settings.js';
 
@@ -23,14 +23,46 @@ export interface Gate {
 
 /** Hashes in flight, each 32 MiB; more keys to check than that wait in nobody's queue but are told to come back. */
 const HASHES_AT_ONCE = 4;
+/**
+ * Guesses that come through a load balancer of this machine, all together: a program on this machine can claim to pass them
+ * on for whomever it likes. As many addresses as that guess at once are no people.
+ */
+const PASSED_ON = { inARow: 30, refillMs: 2_000 } as const;
 const PROXY_HEADERS = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'] as const;
 
 export function createGate(options: { readonly now: () => number }): Gate {
-  const attempts = createAttempts();
+  const direct = createAttempts();
+  // Behind our own load balancer everybody has its address; strangers who guess there must not lock this machine out.
+  const passedOn = createAttempts();
+  const allPassedOn = createAttempts(PASSED_ON.inARow, PASSED_ON.refillMs);
   const check = createKeyCheck();
   let hashing = 0;
 
-  const checkKey = async (key: string, stored: KeyHash, address: string): Promise<void> => {
+  const counters = ({ address, isPassedOn }: Sender): readonly (readonly [Attempts, string])[] =>
+    isPassedOn
+      ? [
+          [passedOn, address],
+          [allPassedOn, ''],
+        ]
+      : [[direct, address]];
+
+  /** Gives back those it took when one of them is used up. */
+  const take = (sender: Sender): void => {
+    const taken: (readonly [Attempts, string])[] = [];
+    for (const counter of counters(sender)) {
+      const waitMs = counter[0].take(counter[1], options.now());
+      if (waitMs > 0) {
+        for (const [attempts, address] of taken) attempts.giveBack(address);
+        throw tooMany(waitMs);
+      }
+      taken.push(counter);
+    }
+  };
+  const giveBack = (sender: Sender): void => {
+    for (const [attempts, address] of counters(sender)) attempts.giveBack(address);
+  };
+
+  const checkKey = async (key: string, stored: KeyHash, sender: Sender): Promise<void> => {
     if (check.remembered(key, stored)) return;
     // Many requests with one key at once, as after a restart, are one guess and one hash.
     const underway = check.underway(key, stored);
@@ -38,16 +70,15 @@ export function createGate(options: { readonly now: () => number }): Gate {
       if (!(await underway)) throw unauthorized();
       return;
     }
-    const waitMs = attempts.take(address, options.now());
-    if (waitMs > 0) throw tooMany(waitMs);
+    take(sender);
     if (hashing >= HASHES_AT_ONCE) {
-      attempts.giveBack(address);
+      giveBack(sender);
       throw tooMany(1_000);
     }
     hashing++;
     try {
       if (!(await check.verify(key, stored))) throw unauthorized();
-      attempts.giveBack(address);
+      giveBack(sender);
     } finally {
       hashing--;
     }
@@ -63,9 +94,23 @@ export function createGate(options: { readonly now: () => number }): Gate {
       }
       const key = presentedKey(request);
       if (key === null) throw unauthorized();
-      await checkKey(key, settings.auth, request.socket.remoteAddress ?? '');
+      await checkKey(key, settings.auth, senderOf(request));
     },
   };
+}
+
+interface Sender {
+  readonly address: string;
+  /** By a load balancer on this machine. */
+  readonly isPassedOn: boolean;
+}
+
+/** The last address of X-Forwarded-For is what our load balancer saw; those before it are the client's word. */
+function senderOf(request: IncomingMessage): Sender {
+  const peer = request.socket.remoteAddress ?? '';
+  const last = request.headersDistinct['x-forwarded-for']?.at(-1)?.split(',').at(-1)?.trim() ?? '';
+  const isLocal = /^(?:::ffff:)?127\.|^::1$/.test(peer);
+  return isLocal && isIP(last) !== 0 ? { address: last, isPassedOn: true } : { address: peer, isPassedOn: false };
 }
 
 /** Always the same words: a hint which part was wrong would help only a guesser. */

@@ -1,3 +1,4 @@
+export { type Founding, type FoundingContext, foundEndpoints, isNewCluster } from './founding.js';
 export { type LastView, rememberViews } from './last-view.js';
 export { PATHS } from './route-table.js';
 export { type Api, type ApiOptions, createApi, type Timeouts } from './server.js';

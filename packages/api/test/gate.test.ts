@@ -66,6 +66,19 @@ describe('with a key set', () => {
     expect((await list({ 'x-auth-key': 'guess' })).status).toBe(401);
   });
 
+  test('strangers who guess through a load balancer of this machine lock out themselves, not this machine nor others', async () => {
+    const through = (address: string, key: string) => list({ 'x-forwarded-for': `127.0.0.1, ${address}`, 'x-auth-key': key });
+    for (let guess = 0; guess < 10; guess++) expect((await through('9.9.9.9', `guess-${guess}`)).status).toBe(401);
+    expect((await through('9.9.9.9', 'guess')).status).toBe(429);
+    expect((await through('9.9.9.8', 'guess')).status).toBe(401);
+    expect((await list({ 'x-auth-key': 'guess-here' })).status).toBe(401);
+    expect((await through('9.9.9.7', KEY)).status).toBe(200);
+    // Whoever claims another address with each guess is one of many, and all together have 30.
+    for (let guess = 0; guess < 19; guess++) await through(`7.7.7.${guess}`, `guess-${guess}`);
+    expect((await through('6.6.6.6', 'guess')).status).toBe(429);
+    expect((await list({ 'x-auth-key': 'another-guess-here' })).status).toBe(401);
+  });
+
   test('guesses sent at once count like guesses sent one after the other', async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => list({ 'x-auth-key': `guess-${index}` })));
     expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(10);

@@ -42,6 +42,12 @@ export const DAEMON_KEYS = {
   ),
   dataDir: manager('data_dir', text('directory', parseNginxPath), '/var/lib/reactor', 'What this host keeps'),
   interval: manager('interval', duration(INTERVAL_MIN_MS, HOUR_MS), '1', 'Time between rounds'),
+  defaultEndpoints: manager(
+    'default_endpoints',
+    optional(text('directory', parsePath)),
+    '',
+    'Endpoints of a new cluster, a file NAME.conf each; unset creates none',
+  ),
   logLevel: manager('log_level', choice('log level', ['debug', 'info', 'warn', 'error']), 'info', 'Least important lines to log'),
 
   listen: api('listen', text('host:port, or :port for all interfaces', parseListen), '127.0.0.1:8080', 'Where the API answers'),

@@ -17,6 +17,8 @@ export interface DaemonConfig {
     readonly state: string;
     readonly dataDir: string;
     readonly intervalMs: number;
+    /** Null creates none. */
+    readonly defaultEndpoints: string | null;
     readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   };
   readonly api: ListenAddress;
@@ -99,6 +101,7 @@ export function resolveDaemon(
       state: values.read(KEY.state),
       dataDir: values.read(KEY.dataDir),
       intervalMs: values.read(KEY.interval),
+      defaultEndpoints: values.read(KEY.defaultEndpoints),
       logLevel: values.read(KEY.logLevel),
     },
     api: overrides.has(KEY.listen) ? listen : listenFrom(environment, listen),

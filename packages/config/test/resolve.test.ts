@@ -250,6 +250,7 @@ describe('the daemon', () => {
           state: 'embedded',
           dataDir: '/var/lib/reactor',
           intervalMs: 1000,
+          defaultEndpoints: null,
           logLevel: 'info',
         },
         api: { host: '127.0.0.1', port: 8080 },

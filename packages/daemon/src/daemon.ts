@@ -10,6 +10,7 @@ import { type At, describeError, type EndpointRecord, type LogLevel, type PlanIn
 import { createEngine } from '@reactor/docker';
 import { openState } from '@reactor/state';
 import { balancerDrivers } from './balancers.js';
+import { createDefaultEndpoints } from './default-endpoints.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile } from './mark-file.js';
 import { systemClock } from './system-clock.js';
@@ -68,6 +69,11 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
+
+    const { defaultEndpoints: directory } = config.manager;
+    if (directory !== null) {
+      await createDefaultEndpoints({ directory, api: { host: config.api.host, port }, store, now: systemClock.now, newId, log });
+    }
 
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
     parts.agent = await startAgent({
