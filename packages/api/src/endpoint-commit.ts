@@ -8,6 +8,7 @@ import {
   type Json,
   KEYS,
   ReactorError,
+  shownName,
 } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { type Place, placeOf } from './endpoint-place.js';
@@ -34,6 +35,9 @@ export interface Written {
 const ATTEMPTS = 20;
 /** All endpoints share the guard of URLs: whoever sets up a cluster from a script loses it to each of the others once. */
 const GUARD_ATTEMPTS = 1_000;
+
+/** Endpoints of one URL that a warning names. */
+const SHOWN = 8;
 
 export interface Change {
   readonly name: string;
@@ -69,7 +73,8 @@ export async function commitEndpoint(context: ApiContext, change: Change): Promi
     const next = change.next(live?.value ?? null, moment.cluster, stored);
     const { record, draft } = next;
     const named = draft === null ? [] : checkSources(stored, draft.config, moment.cluster);
-    const warnings = [...(draft?.warnings ?? []), ...named];
+    const shared = draft === null ? [] : sharing(context, stored, draft.config, moment.cluster);
+    const warnings = [...(draft?.warnings ?? []), ...named, ...shared];
     if (before !== null && record === before.value && next.also === undefined) {
       return { revision: before.revision, warnings, stored };
     }
@@ -83,6 +88,15 @@ export async function commitEndpoint(context: ApiContext, change: Change): Promi
     else throw lostRace(change.name, before);
   }
   throw new ReactorError('conflict', `endpoint ${quoted(change.name)} is being changed by others; try again`);
+}
+
+/** Meant by whoever splits traffic between versions; a surprise to whoever forgot the other one. */
+function sharing(context: ApiContext, stored: string, config: EndpointConfig, cluster: Cluster): readonly string[] {
+  const others = context.claims.sharers(stored, config, cluster).map((other) => shownName(cluster, other));
+  if (others.length === 0) return [];
+  const shown =
+    others.length > SHOWN ? `${others.slice(0, SHOWN).join(', ')} and ${others.length - SHOWN} more` : others.join(', ');
+  return [`endpoint.url: served by ${shown}, too: requests are split between the instances of all, by weight`];
 }
 
 function commitOf({ stored, record: before, live, expect, naming }: Place, { record, also }: Next): Commit {

@@ -50,7 +50,9 @@ export async function foundEndpoints(context: FoundingContext, endpoints: readon
 async function settingsIfNew(store: StateStore): Promise<StoredSettings | null> {
   const view = await store.read('');
   const stored = settingsOf(view);
-  const used = [...view.entries.keys()].some((key) => key.startsWith(KEYS.endpoints) || key.startsWith(KEYS.instances));
+  const used = [...view.entries.keys()].some((key) =>
+    [KEYS.endpoints, KEYS.names, KEYS.instances].some((prefix) => key.startsWith(prefix)),
+  );
   return used || stored.settings.urlChanges > 0 ? null : stored;
 }
 

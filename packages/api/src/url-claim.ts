@@ -60,6 +60,8 @@ function storedClaim(record: EndpointRecord): Claim | null {
 export interface ClaimChecker {
   /** Whether the configuration takes a URL that the current record does not hold. Throws `exists` when another one's settings differ. */
   check(name: string, config: EndpointConfig, current: EndpointRecord | null, cluster: Cluster): boolean;
+  /** Other endpoints that serve the same URL, by name. */
+  sharers(name: string, config: EndpointConfig, cluster: Cluster): readonly string[];
 }
 
 export function createClaimChecker(): ClaimChecker {
@@ -86,6 +88,17 @@ export function createClaimChecker(): ClaimChecker {
       const others = [...cluster.endpoints].filter(([other]) => other !== name).sort(([a], [b]) => (a < b ? -1 : 1));
       for (const [other, entry] of others) refuseOther(claim, entry, all, shownName(cluster, other));
       return true;
+    },
+    sharers(name, config, cluster) {
+      const claim = claimOf(config);
+      if (claim === null) return [];
+      const all = claims(cluster);
+      const holds = ([other, entry]: readonly [string, At<EndpointRecord>]): boolean =>
+        other !== name && all.get(versionKey(other, entry.revision))?.place === claim.place;
+      return [...cluster.endpoints]
+        .filter(holds)
+        .map(([other]) => other)
+        .sort();
     },
   };
 }

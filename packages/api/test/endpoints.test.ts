@@ -286,7 +286,13 @@ describe('two endpoints at one URL', () => {
   test('share it when they are served alike', async () => {
     await running.client.createEndpoint('a', pyexAt('http://one.example/'));
     await running.client.createEndpoint('b', pyexAt('http://one.example/'));
-    expect(await running.client.endpoints()).toEqual(['a', 'b']);
+    const third = await running.ask('PUT', '/v1.1/endpoints/c', { headers: INI, body: pyexAt('http://one.example/') });
+    expect(await running.client.endpoints()).toEqual(['a', 'b', 'c']);
+    expect(third.body).toMatchObject({
+      warnings: ['endpoint.url: served by a, b, too: requests are split between the instances of all, by weight'],
+    });
+    const elsewhere = await running.ask('PUT', '/v1.1/endpoints/d', { headers: INI, body: pyexAt('http://one.example/d/') });
+    expect(elsewhere.body).toMatchObject({ warnings: [] });
   });
 
   test('are refused with the name of the first when they are not', async () => {
