@@ -7,11 +7,15 @@ export const PACKAGES: Readonly<Record<string, { readonly packages: readonly str
     state: { packages: ['core'], libraries: ['lmdb', 'ioredis'] },
     docker: { packages: ['core'], libraries: ['dockerode'] },
     nginx: { packages: ['core'], libraries: [] },
+    haproxy: { packages: ['core'], libraries: [] },
     agent: { packages: ['core'], libraries: [] },
     controller: { packages: ['core'], libraries: [] },
     api: { packages: ['core', 'config'], libraries: ['express', 'prom-client'] },
     client: { packages: ['core'], libraries: [] },
     cli: { packages: ['client', 'core', 'config', 'compose'], libraries: ['yargs'] },
-    daemon: { packages: ['core', 'config', 'state', 'docker', 'nginx', 'agent', 'controller', 'api'], libraries: ['pino'] },
+    daemon: {
+      packages: ['core', 'config', 'state', 'docker', 'nginx', 'haproxy', 'agent', 'controller', 'api'],
+      libraries: ['pino'],
+    },
     testkit: { packages: ['core'], libraries: [] },
   };

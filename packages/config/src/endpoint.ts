@@ -66,7 +66,8 @@ function readEndpoint(values: Values): EndpointConfig {
     stopTimeoutMs: values.read(KEY.stopTimeout),
     unknownTimeoutMs: values.read(KEY.unknownTimeout),
     healthCheck: {
-      path: values.read(KEY.healthCheck),
+      // What haproxy finds failing has to be found failing by whoever can replace it, too.
+      path: values.read(KEY.healthCheck) ?? (loadBalancer === 'haproxy' ? values.read(KEY.checkUrl) : null),
       intervalMs: values.read(KEY.healthInterval),
       timeoutMs: values.read(KEY.healthTimeout),
     },
@@ -182,6 +183,9 @@ function checkTogether(values: Values, config: EndpointConfig): void {
   if (url !== null && loadBalancer !== null && !SCHEMES[loadBalancer].includes(url.scheme)) {
     const forms = SCHEMES[loadBalancer].map((scheme) => `${scheme}://`).join(', ');
     values.mistake(KEY.url, `${loadBalancer} does not serve ${url.scheme}://; expected ${forms}`, KEY.loadBalancer);
+  }
+  if (loadBalancer === 'haproxy' && url?.scheme === 'tcp' && config.haproxy.balance === 'uri') {
+    values.mistake(KEY.balance, 'uri needs requests to look at; tcp:// has none', KEY.url);
   }
   if (config.tcp.disposable && !config.tcp.exclusive) values.mistake(KEY.disposable, 'needs exclusive = true', KEY.exclusive);
   if (config.staticInstances.some(({ port }) => port === 0)) {

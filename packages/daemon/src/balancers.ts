@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BalancerDriver } from '@reactor/agent';
 import type { DaemonConfig } from '@reactor/config';
 import type { LogLevel, Meter } from '@reactor/core';
+import { createHaproxy } from '@reactor/haproxy';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
 import { findProgram, lookForProgram } from './program.js';
 
@@ -12,7 +14,7 @@ export interface BalancerSurroundings {
 
 /** The load balancers this host can run, each made when it is first needed; see `combineDrivers`. */
 export function balancerDrivers(config: DaemonConfig, surroundings: BalancerSurroundings): readonly BalancerDriver[] {
-  return [nginxDriver(config, surroundings)];
+  return [nginxDriver(config, surroundings), haproxyDriver(config, surroundings)];
 }
 
 function nginxDriver(config: DaemonConfig, surroundings: BalancerSurroundings): BalancerDriver {
@@ -24,6 +26,18 @@ function nginxDriver(config: DaemonConfig, surroundings: BalancerSurroundings): 
     ranBefore: find.missing() === null,
     missing: find.missing,
     create: () => createNginx({ ...nginxOptions(config, find.path()), ...surroundings }),
+  };
+}
+
+function haproxyDriver(config: DaemonConfig, surroundings: BalancerSurroundings): BalancerDriver {
+  const { binary, ...settings } = config.haproxy;
+  const find = programOf('haproxy', binary, 'haproxy');
+  const directory = join(config.manager.dataDir, 'haproxy');
+  return {
+    kind: 'haproxy',
+    ranBefore: existsSync(join(directory, 'haproxy.cfg')),
+    missing: find.missing,
+    create: () => createHaproxy({ ...settings, directory, binary: find.path(), ...surroundings }),
   };
 }
 

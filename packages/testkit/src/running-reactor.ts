@@ -139,6 +139,7 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
       if (isNginx(master)) process.kill(master, 'SIGTERM');
       await until('nginx has ended', STOP_MS, () => !isNginx(master));
     }
+    await endHaproxy(data);
     if (cluster) {
       const ids = (await dockerCli(['ps', '-aq', '--filter', `label=reactor.cluster=${cluster}`])).split('\n').filter(Boolean);
       if (ids.length > 0) await dockerCli(['rm', '-f', ...ids]);
@@ -171,6 +172,26 @@ export async function sweepContainers(): Promise<void> {
   const docker = ['-H', `unix://${sandbox().docker}`];
   const ids = (await run('docker', [...docker, 'ps', '-aq', '--filter', 'label=reactor.cluster'])).split('\n').filter(Boolean);
   if (ids.length > 0) await run('docker', [...docker, 'rm', '-f', ...ids]);
+}
+
+async function endHaproxy(data: string): Promise<void> {
+  const { configFile, pid } = haproxyOf(data);
+  if (pid === null) return;
+  process.kill(pid, 'SIGTERM');
+  await until(`haproxy of ${configFile} has ended`, STOP_MS, () => haproxyOf(data).pid === null);
+}
+
+/** The haproxy that a daemon has started; null while none runs. */
+export function haproxyOf(data: string): { readonly configFile: string; readonly pid: number | null } {
+  const configFile = join(data, 'haproxy/haproxy.cfg');
+  const pidFile = join(data, 'haproxy/haproxy.pid');
+  if (!existsSync(pidFile)) return { configFile, pid: null };
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  try {
+    return { configFile, pid: readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(configFile) ? pid : null };
+  } catch {
+    return { configFile, pid: null };
+  }
 }
 
 /** Also false for one that has ended and was not waited for yet. */
