@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CutDirection, type Host, until } from '@reactor/testkit';
+import { type CutDirection, type Host, newestEpoch, until } from '@reactor/testkit';
 import {
   type ClusterUnderLoad,
   configuration,
@@ -38,11 +38,7 @@ afterAll(() => stage?.close(), 90_000);
 const hosts = (): readonly Host[] => stage.cluster.hosts;
 const revision = async (): Promise<number> =>
   Number(await stage.cluster.redis.command('HGET', '{reactor:default}:moment', 'revision'));
-const epoch = async (): Promise<number> => {
-  // The revision, and the record.
-  const value = await stage.cluster.redis.command('HGET', '{reactor:default}:values', 'controller/epoch');
-  return (JSON.parse(value.slice(value.indexOf(' '))) as { epoch: number }).epoch;
-};
+const epoch = (): Promise<number> => newestEpoch(stage.cluster);
 const leads = (notThis: Host, asked: Host): Promise<void> =>
   until('another host leads', LOST_MS, async () => {
     const next = await stage.view.leader(asked);

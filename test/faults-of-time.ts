@@ -1,10 +1,11 @@
-import { type Host, until } from '@reactor/testkit';
+import { type Host, newestEpoch, until } from '@reactor/testkit';
 import { type ClusterUnderLoad, figure, INSTANCES, lasting, stopwatch } from './cluster-under-load.js';
 
 /** Hosts and the state that do not agree on what time it is, and hosts that the leader hears nothing of. Cases of faults-cluster. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const MINUTE_MS = 60_000;
 /** Longer than a lease. */
 const BLOCKED_MS = 20_000;
 /** A lease of a leader, or of a host, and what a late round takes; or the time for which a troubled daemon keeps still. */
@@ -17,6 +18,11 @@ export function describeTime(stageOf: () => ClusterUnderLoad): void {
   test(
     'one clock an hour fast, one set back by a day, a leader held up for 20 s: whoever may lead does, nothing is done twice',
     () => wrongTimes(stageOf()),
+    TEST_MS,
+  );
+  test(
+    'the clock of the state a minute fast, so that all leases are over at once, and right again: nothing is done twice',
+    () => leasesOver(stageOf()),
     TEST_MS,
   );
   test(
@@ -70,6 +76,35 @@ async function restarted(hosts: readonly Host[], meanwhile: () => void): Promise
     meanwhile();
     await host.start();
   }
+}
+
+/**
+ * What a step of Redis's own clock does to a cluster, done to the ends of the leases: the clock of one process cannot be set
+ * where it is the kernel's, and what stands between a program and the kernel does not get on with how Redis allocates.
+ */
+async function leasesOver(stage: ClusterUnderLoad): Promise<void> {
+  const { cluster, view, ledger } = stage;
+  ledger.allow({});
+  const [before, term] = [await view.containers('pyex'), await newestEpoch(cluster)];
+  const step = (ms: number): Promise<string> =>
+    cluster.redis.command(
+      'EVAL',
+      "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZINCRBY', KEYS[1], ARGV[1], id) end",
+      '1',
+      '{reactor:default}:leases',
+      String(ms),
+    );
+  stage.loadBegins();
+  const took = stopwatch();
+  await step(-MINUTE_MS);
+  await until('a leader is found again', LATE_MS, async () => (await newestEpoch(cluster)) > term);
+  await view.whole();
+  figure(`all leases over at once: all hosts and a leader again after ${took()}`);
+  await step(MINUTE_MS);
+  await view.whole();
+  await view.settled('pyex', INSTANCES);
+  await stage.accounted('the clock of the state');
+  expect(await view.containers('pyex')).toEqual(before);
 }
 
 const UNKNOWN_SECONDS = 5;

@@ -1,27 +1,23 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { balancedMachines } from '../../packages/testkit/dist/balanced-backends.js';
 import { openLedger } from '../../packages/testkit/dist/cluster-ledger.js';
 import { viewOf } from '../../packages/testkit/dist/cluster-view.js';
 import { openHosts } from '../../packages/testkit/dist/hosts.js';
 import { until } from '../../packages/testkit/dist/until.js';
+import { deploy, UNKNOWN_MS } from './deployment.mjs';
 import { figure } from './figure.mjs';
-import { makeWebImage, WEB_IMAGE } from './web-image.mjs';
+import { lost, startClients } from './load-on-hosts.mjs';
+import { leaseLeft, manyEndpoints } from './redis-commands.mjs';
+import { makeWebImage } from './web-image.mjs';
 
 /** What a fault costs on three real hosts: in time, against the lease that has to end first, and in requests, at a steady load. */
 
 const HOSTS = 3;
 const INSTANCES = 12;
-const PER_SECOND = 500;
-const UNKNOWN_MS = 5_000;
 const OUTAGE_MS = 60_000;
 const PARTITION_MS = 20_000;
 /** Part of how an emptied state is restored. */
 const OFFERS_MS = 5_000;
-const MANY = { endpoints: 100, firstPort: 9_000, countMs: 20_000, startMs: 240_000 };
 const LIMIT_MS = 60_000;
-const CLIENT = fileURLToPath(new URL('./steady-client.mjs', import.meta.url));
-const KEYS = '{reactor:default}';
 
 export async function measure(say) {
   return [...(await onHosts({ state: 'sentinel' }, say, sentinels)), ...(await onHosts({}, say, oneRedis))];
@@ -42,29 +38,6 @@ async function onHosts(options, say, work) {
   }
 }
 
-async function deploy(cluster, name, { port, count }) {
-  const text = `[endpoint]
-url=http://:${port}
-cloud=docker
-loadbalancer=nginx
-port=5000
-decommissioned_timeout=2
-unknown_timeout=${UNKNOWN_MS / 1000}
-[scaling]
-min_instances=${count}
-max_instances=${count}
-[cloud:docker]
-image=${WEB_IMAGE}
-`;
-  const [host] = cluster.hosts;
-  const send = async (method, path, type, body) => {
-    const response = await host.request(path, { method, headers: { 'content-type': type }, body });
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-  };
-  await send('PUT', `/v1.1/endpoints/${name}`, 'application/x-ini', text);
-  await send('POST', `/v1.1/endpoints/${name}/state`, 'application/json', JSON.stringify({ action: 'start' }));
-}
-
 async function oneRedis(hosts) {
   // Looks at the engines all the while: what they say counts, not what the cluster believes.
   const stage = { ...hosts, ledger: await openLedger(hosts.cluster, 'web') };
@@ -83,7 +56,7 @@ async function faults(stage) {
   figures.push(...(await partition(stage)));
   figures.push(...(await redisAway(stage)));
   figures.push(...(await emptied(stage)));
-  figures.push(...(await manyEndpoints(stage)));
+  figures.push(...(await manyEndpoints(stage, INSTANCES)));
   return figures;
 }
 
@@ -170,9 +143,11 @@ async function hostDies({ cluster, view, say, ledger }) {
   ];
 }
 
-async function partition({ cluster, view, say }) {
+async function partition({ cluster, view, say, ledger }) {
   say(`a host cut off from the state for ${PARTITION_MS / 1000} s`);
   const [host, other] = cluster.hosts;
+  // Cut off for longer than unknown_timeout, it goes on serving what is replaced meanwhile.
+  ledger.allow({ surge: (await host.containers('web')).length });
   await host.cutFrom(cluster.redis.places);
   await new Promise((resolve) => setTimeout(resolve, PARTITION_MS));
   await host.heal();
@@ -183,6 +158,7 @@ async function partition({ cluster, view, say }) {
   await wish(false);
   await view.whole(other);
   await view.settled('web', INSTANCES, other);
+  ledger.allow({});
   // The same command where nothing was cut: most of it is the start of a process.
   const calmMs = performance.now();
   await wish(true);
@@ -276,96 +252,4 @@ async function sentinels({ cluster, view, say }) {
     }),
     lost('failover by Sentinel', await load.stop()),
   ];
-}
-
-/** Redis commands per round of the leader, by all daemons together, at rest; with many endpoints against with one. */
-async function manyEndpoints({ cluster, view, say }) {
-  say(`Redis commands per round, with 1 endpoint and with ${MANY.endpoints}`);
-  const few = await commandsPerRound(cluster, view);
-  for (let i = 1; i < MANY.endpoints; i++) await deploy(cluster, `web${i}`, { port: MANY.firstPort + i, count: 1 });
-  await until('all of them are served', MANY.startMs, async () => {
-    const { address } = cluster.hosts[0];
-    const last = await fetch(`http://${address}:${MANY.firstPort + MANY.endpoints - 1}/`);
-    const ready = await cluster.hosts[0].get('/v1.1/hosts');
-    return last.ok && ready.reduce((sum, { instances }) => sum + instances, 0) === INSTANCES + MANY.endpoints - 1;
-  });
-  const many = await commandsPerRound(cluster, view);
-  return [
-    figure({
-      id: 'P7',
-      name: `Redis commands per round, ${HOSTS} hosts, ${MANY.endpoints} endpoints`,
-      unit: 'commands',
-      ours: many,
-      peer: { name: 'with 1 endpoint', value: few },
-      targets: [{ of: 'ratio', op: '<=', limit: 1.5 }],
-    }),
-  ];
-}
-
-async function commandsPerRound({ redis }, view) {
-  const leader = await view.leader();
-  // Not those that our scripts call in Redis itself, which cost no round trip.
-  const commands = async () => {
-    const calls = (await redis.command('INFO', 'commandstats')).matchAll(
-      /cmdstat_(evalsha|eval|xread|ping|hgetall):calls=(\d+)/g,
-    );
-    return [...calls].reduce((sum, [, , count]) => sum + Number(count), 0);
-  };
-  const rounds = async () => {
-    const text = await (await leader.request('/metrics')).text();
-    const counts = text.matchAll(/^reactor_rounds_total\{[^}]*result="(?:idle|planned|conflict)"[^}]*\} (\d+)/gm);
-    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
-  };
-  const before = [await commands(), await rounds()];
-  await new Promise((resolve) => setTimeout(resolve, MANY.countMs));
-  const after = [await commands(), await rounds()];
-  return (after[0] - before[0]) / (after[1] - before[1]);
-}
-
-/** For how long the key would still be there if its owner died now, milliseconds, as Redis itself knows. */
-async function leaseLeft(redis, key) {
-  const lease = await redis.command('HGET', `${KEYS}:leased`, key);
-  const endsMs = Number(await redis.command('ZSCORE', `${KEYS}:leases`, lease));
-  const [seconds, microseconds] = (await redis.command('TIME')).split('\n').map(Number);
-  return endsMs - (seconds * 1000 + microseconds / 1000);
-}
-
-const lost = (name, { sent, failed }) =>
-  figure({
-    id: 'F',
-    name: `failed at ${PER_SECOND} requests/s: ${name}`,
-    unit: 'requests',
-    ours: failed,
-    peer: { name: 'sent', value: sent },
-    targets: [{ of: 'ours', op: '<=', limit: 0 }],
-  });
-
-/**
- * The load, spread over the hosts, each part in a process of its own and every request on a connection of its own. Resolves when
- * it flows: what breaks then finds connections open between load balancers and instances, as it would any day.
- */
-async function startClients(hosts) {
-  const clients = hosts.map(({ url }) => {
-    const child = spawn(process.execPath, [CLIENT, url, String(PER_SECOND / hosts.length), '0'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (data) => (output += data));
-    const flows = new Promise((resolve) => child.stdout.once('data', resolve));
-    const result = new Promise((resolve) => child.once('close', () => resolve(JSON.parse(output))));
-    return { child, flows, result };
-  });
-  await Promise.all(clients.map(({ flows }) => flows));
-  return {
-    stop: async () => {
-      for (const { child } of clients) child.stdin.end();
-      const results = await Promise.all(clients.map(({ result }) => result));
-      const failures = results.flatMap((result) => Object.entries(result.failures));
-      for (const [reason, count] of failures) console.error(`bench: cluster: ${count} x ${reason}`);
-      return {
-        sent: results.reduce((sum, { sent }) => sum + sent, 0),
-        failed: results.reduce((sum, { sent, ok }) => sum + sent - ok, 0),
-      };
-    },
-  };
 }

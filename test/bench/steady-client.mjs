@@ -33,8 +33,8 @@ function send() {
   asked.once('close', () => {
     open -= 1;
     if (outcome === '') ok += 1;
-    if (outcome === '' && ok === Math.ceil(perSecond)) console.log();
     else failures[outcome] = (failures[outcome] ?? 0) + 1;
+    if (outcome === '' && ok === Math.ceil(perSecond)) console.log();
     if (stopping && open === 0) finish();
   });
 }

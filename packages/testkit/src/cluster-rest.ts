@@ -1,5 +1,6 @@
 import type { Hosts } from './hosts.js';
 import { operationsDuring } from './standstill.js';
+import { storedRecords } from './stored-records.js';
 import { until } from './until.js';
 
 /** A few rounds, a lease and a reload: in that time what a fault left behind is put right. */
@@ -26,7 +27,7 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
   };
   // Written by every host a moment after a new leader has written anything, which may be a moment after the calm has begun.
   await until('every host has obeyed the newest epoch', CONVERGE_MS, async () => {
-    const records = await stored(cluster, ['controller/epoch', ...cluster.hosts.map(({ name }) => `hosts/${name}`)]);
+    const records = await storedRecords(cluster, ['controller/epoch', ...cluster.hosts.map(({ name }) => `hosts/${name}`)]);
     const [newest, ...hosts] = records as readonly [{ epoch: number }, ...{ epochSeen: { epoch: number } | null }[]];
     return hosts.every(({ epochSeen }) => epochSeen?.epoch === newest.epoch);
   });
@@ -39,17 +40,6 @@ export async function operationsOfClusterAtRest(cluster: Hosts, ms: number): Pro
 }
 
 const LINE_LENGTH = 1_000;
-
-/** The records of these keys; fails when one is missing. */
-async function stored({ redis }: Hosts, keys: readonly string[]): Promise<readonly unknown[]> {
-  return Promise.all(
-    keys.map(async (key) => {
-      // The revision, and the record.
-      const text = await redis.command('HGET', '{reactor:default}:values', key);
-      return JSON.parse(text.slice(text.indexOf(' ') + 1)) as unknown;
-    }),
-  );
-}
 
 /** What was written, or struck out, after the revision. The end of a lease that holds nothing is a revision without any change. */
 async function changedSince({ redis }: Hosts, revision: string): Promise<readonly string[]> {

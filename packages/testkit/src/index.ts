@@ -18,5 +18,6 @@ export * from './shared-redis.js';
 export * from './standstill.js';
 export * from './steady-load.js';
 export * from './store-conformance.js';
+export * from './stored-records.js';
 export * from './until.js';
 export * from './world.js';
