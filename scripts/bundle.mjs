@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /**
- * Makes the two executables out of what `tsc -b` has built:
+ * Makes the executables out of what `tsc -b` has built:
  *
  *     packages/cli/dist/main.js     ->  packages/cli/dist/reactor.mjs     and its chunks
  *     packages/daemon/dist/main.js  ->  packages/daemon/dist/reactord.mjs and its chunks
+ *     packages/tcp/dist/main.js     ->  packages/daemon/dist/reactor-tcp.mjs, which reactord starts
  *
- * Both are split at their dynamic imports, so that `reactor version` reads a few kilobytes and not the whole program.
+ * The first two are split at their dynamic imports, so that `reactor version` reads a few kilobytes and not the whole program.
  * Each chunk's name carries a hash of its content: an update in place never mixes two versions.
  */
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -30,6 +31,14 @@ const REQUIRE =
 const PROGRAMS = [
   { entry: 'packages/cli/dist/main.js', name: 'reactor', external: [], banner: '', beside: null },
   { entry: 'packages/daemon/dist/main.js', name: 'reactord', external: COMPILED, banner: REQUIRE, beside: 'packages/state/lua' },
+  {
+    entry: 'packages/tcp/dist/main.js',
+    into: 'packages/daemon/dist',
+    name: 'reactor-tcp',
+    external: [],
+    banner: '',
+    beside: null,
+  },
 ];
 
 /**
@@ -64,8 +73,8 @@ for (const program of PROGRAMS) {
   await bundle(program);
 }
 
-async function bundle({ entry, name, external, banner, beside }) {
-  const directory = join(ROOT, dirname(entry));
+async function bundle({ entry, into = dirname(entry), name, external, banner, beside }) {
+  const directory = join(ROOT, into);
   const chunks = `${name}-chunks`;
   rmSync(join(directory, chunks), { recursive: true, force: true });
   await build({

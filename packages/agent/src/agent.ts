@@ -2,25 +2,25 @@ import {
   type At,
   type Clock,
   type Cluster,
-  type Container,
   type ContainerEngine,
   type EndpointConfig,
   type EndpointRecord,
-  isSilent,
   type LoadBalancer,
   type LogLevel,
   type Loop,
   type MarkKeeper,
   type Meter,
-  publishedTraffic,
   readCluster,
   type StateStore,
   type StateView,
+  spentBackends,
   startLoop,
 } from '@reactor/core';
 import { createAdvertisement } from './advertisement.js';
 import { createBalancing } from './balancing.js';
+import { createClientSessions } from './client-sessions.js';
 import { createComplaints } from './complaints.js';
+import { createListing } from './container-listing.js';
 import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
@@ -32,6 +32,7 @@ import { createReachability } from './reachability.js';
 import { servicesOf } from './services.js';
 import { createSeverance } from './severance.js';
 import { createSurgeDetector } from './surge.js';
+import { createTrafficPublication } from './traffic-publication.js';
 
 /**
  * The host agent: advertises the host, runs the instances placed on it, owns its load balancer and publishes what that
@@ -84,13 +85,7 @@ export interface Agent {
 const INTERVAL_MS = 1_000;
 /** Changes come in bursts; one round answers them together. Short, for it is part of every start's latency. */
 const MIN_GAP_MS = 4;
-/** Docker's events say when to look; this is how often to look all the same. */
-const LIST_EVERY_MS = 5_000;
 const TRAFFIC_EVERY_MS = 250;
-/** Nothing new to say is said once a round of the controller; the first request ends the pause at once. */
-const SILENCE_EVERY_MS = 1_000;
-/** Published traffic outlives a restart of the daemon; how old it may be is judged by its time stamp. */
-const TRAFFIC_TTL_MS = 30_000;
 const WATCH_RETRY_MS = 1_000;
 
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -107,17 +102,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     linked: createLinked(async () => (await sight.see()).cluster, options.resolve, diary.tell),
     ports: createPortPool(options.portRange, options.random()),
     tell: diary.tell,
+    isSpent: (instance) => spent.has(instance),
     wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),
     signal,
   });
   const balancing = createBalancing({
-    store,
-    clock,
-    host,
-    balancer,
-    log,
+    ...options,
     tell: diary.tell,
-    servicesOf: (cluster, unreachable) => servicesOf(cluster, options.resolve, unreachable),
+    servicesOf: (cluster, unreachable) => servicesOf(cluster, options.resolve, host, unreachable),
   });
   const reachability = createReachability({
     clock,
@@ -135,6 +127,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { connections } = options;
   const severance = connections === undefined ? null : createSeverance({ ...options, connections });
   const surges = createSurgeDetector();
+  const sessions = createClientSessions({ store, clock, host, balancer, tell: diary.tell });
+  let spent: ReadonlySet<string> = new Set();
   const sight = createSight(store, fence, (problem) => {
     if (problem === null) log('info', 'the cluster state is followed again');
     else log('error', problem);
@@ -156,20 +150,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const { cluster, admitted } = await sight.see();
     // What it serves it goes on serving.
     if (admitted) await balancing.round(cluster, reachability.unreachable(cluster));
+    if (admitted) await sessions.obey(cluster);
     complaints.settle('balancing');
   };
-  /** Of the last publication. */
-  let silence = { said: false, atMs: 0 };
+  const publish = createTrafficPublication(store, host);
   const trafficRound = async (): Promise<void> => {
     if (!opened) return;
     const report = await balancer.traffic(clock.now());
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
-    const silent = isSilent(report);
-    if (!(silent && silence.said && Math.abs(report.atMs - silence.atMs) < SILENCE_EVERY_MS)) {
-      await store.publish(publishedTraffic(host, report), TRAFFIC_TTL_MS);
-      silence = { said: silent, atMs: report.atMs };
-    }
+    await publish(report);
     if (surges.jumped(report)) options.surge();
+    const now = spentBackends(report);
+    if ([...now].some((instance) => !spent.has(instance))) loops.instances.wake();
+    spent = now;
+    await sessions.publish();
     complaints.settle('traffic');
   };
   const advertisementRound = async (): Promise<void> => {
@@ -204,7 +198,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for await (const event of store.watch('', revision, signal)) {
       const all = event.kind === 'resync';
       if (all || event.changes.some(({ key }) => key.startsWith('instances/'))) loops.instances.wake();
-      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints|hosts)\//.test(key))) loops.balancing.wake();
+      if (all || event.changes.some(({ key }) => /^(instances|reports|endpoints|hosts|kills)\//.test(key)))
+        loops.balancing.wake();
     }
   };
   const watchDocker = async (): Promise<void> => {
@@ -265,27 +260,4 @@ function createSight(
     return sight;
   };
   return { see, last: () => cluster ?? null };
-}
-
-/** Docker's list, asked for when something may have changed and every `LIST_EVERY_MS` besides. */
-function createListing(engine: ContainerEngine, clock: Clock): { containers(): Promise<readonly Container[]>; expire(): void } {
-  let listed: readonly Container[] = [];
-  let listedAtMs = Number.NEGATIVE_INFINITY;
-  return {
-    async containers() {
-      if (clock.monotonic() - listedAtMs < LIST_EVERY_MS) return listed;
-      // Marked before asking: what changes while Docker answers expires this very answer.
-      listedAtMs = clock.monotonic();
-      try {
-        listed = await engine.list();
-      } catch (error) {
-        listedAtMs = Number.NEGATIVE_INFINITY;
-        throw error;
-      }
-      return listed;
-    },
-    expire: () => {
-      listedAtMs = Number.NEGATIVE_INFINITY;
-    },
-  };
 }

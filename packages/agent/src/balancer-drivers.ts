@@ -9,6 +9,7 @@ import {
   type LogLevel,
   ReactorError,
   type Service,
+  type Sessions,
   type TrafficReport,
 } from '@reactor/core';
 import { BackendAddresses } from './backend-addresses.js';
@@ -63,6 +64,15 @@ export function combineDrivers({ drivers, clock, log }: BalancerDriverOptions): 
         badLines: heard.reduce((sum, report) => sum + report.badLines, 0),
         lagBytes: heard.reduce((sum, report) => sum + report.lagBytes, 0),
       };
+    },
+    sessions: {
+      async list() {
+        return (await Promise.all(seats.map((seat) => seat.sessions?.list() ?? []))).flat();
+      },
+      async kill(endpoint, client) {
+        const killed = await Promise.all(seats.map((seat) => seat.sessions?.kill(endpoint, client) ?? false));
+        return killed.includes(true);
+      },
     },
     async close() {
       await Promise.all(seats.map((seat) => seat.close()));
@@ -195,6 +205,10 @@ class Seat {
     const last = this.#lastTraffic?.endpoints[endpoint];
     const { active, backends } = last ?? { active: 0, backends: {} };
     return { buckets: [], times: [], active, backends, completeSinceMs: nowMs };
+  }
+
+  get sessions(): Sessions | undefined {
+    return this.#balancer?.sessions;
   }
 
   async close(): Promise<void> {

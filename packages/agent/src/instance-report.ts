@@ -1,4 +1,13 @@
-import { type Container, describeExit, type InstanceRecord, type InstanceReport } from '@reactor/core';
+import {
+  type Cluster,
+  type Commit,
+  type Container,
+  describeExit,
+  type InstanceRecord,
+  type InstanceReport,
+  type Json,
+  KEYS,
+} from '@reactor/core';
 import { type Health, UNREADY } from './health.js';
 
 /**
@@ -14,6 +23,8 @@ export interface Evidence {
   readonly task: 'pulling' | 'starting' | 'removing' | null;
   /** Why it could not be started; null when it was, or is yet to be. */
   readonly startFailure: string | null;
+  /** This host's load balancer gives it no other client; see `BackendTraffic.spent`. */
+  readonly spent?: boolean;
 }
 
 export function reportOf(evidence: Evidence): InstanceReport {
@@ -63,7 +74,11 @@ function withoutContainer({ record, known, task, startFailure, health }: Evidenc
   return report(record, 'starting', UNREADY, nothing);
 }
 
-function running({ record, health }: Evidence, said: Said): InstanceReport {
+function running({ record, known, health, spent }: Evidence, said: Said): InstanceReport {
+  // Said of this very container before, it stays true, whatever a load balancer that has restarted remembers.
+  if (spent || (known?.spent && known.containerId === said.containerId)) {
+    return { ...report(record, 'unhealthy', { ...health, error: 'used up by a session (disposable)' }, said), spent: true };
+  }
   if (health.ready) return report(record, 'ready', health, said);
   return report(record, health.failed ? 'unhealthy' : 'starting', health, said);
 }
@@ -89,4 +104,24 @@ export function rememberedHealth(known: InstanceReport | null, container: Contai
   if (known === null || known.containerId !== container.id || known.startedAtMs !== container.startedAtMs) return UNREADY;
   const { marks, wasReady, readyAtMs, error } = known;
   return { ready: known.state === 'ready', wasReady, readyAtMs, marks, failed: known.state === 'unhealthy', error };
+}
+
+/** Reports that differ from what the state has, and deletions of those whose instance is forgotten; a view that is not admitted may merely have lost it. */
+export function changedReports(
+  cluster: Cluster,
+  host: string,
+  reports: readonly InstanceReport[],
+  admitted: boolean,
+): Commit | null {
+  const write: { key: string; value: Json }[] = [];
+  for (const report of reports) {
+    const stored = cluster.reports.get(report.id)?.value;
+    if (JSON.stringify(stored) !== JSON.stringify(report))
+      write.push({ key: KEYS.report(host, report.id), value: { ...report } });
+  }
+  for (const { value: stored } of cluster.reports.values()) {
+    if (admitted && stored.host === host && !cluster.instances.has(stored.id))
+      write.push({ key: KEYS.report(host, stored.id), value: null });
+  }
+  return write.length === 0 ? null : { expect: [], write };
 }

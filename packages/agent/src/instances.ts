@@ -7,14 +7,12 @@ import {
   describeError,
   type InstanceRecord,
   type InstanceReport,
-  type Json,
-  KEYS,
   type LogLevel,
   type Meter,
   ReactorError,
 } from '@reactor/core';
 import { type Health, UNREADY, watchHealth } from './health.js';
-import { rememberedHealth, reportOf } from './instance-report.js';
+import { changedReports, rememberedHealth, reportOf } from './instance-report.js';
 import { type LaunchOptions, launch } from './launch.js';
 import type { PortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
@@ -43,6 +41,8 @@ export interface InstancesOptions {
   /** Default: over the network. */
   readonly probe?: Probe | undefined;
   readonly log: (level: LogLevel, message: string) => void;
+  /** Whether the load balancer has used an instance up. */
+  readonly isSpent?: ((instance: string) => boolean) | undefined;
   /** A line of an endpoint's own log. */
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
   /** Something changed that a report should say soon; of containers, Docker has to be asked for them anew. */
@@ -248,7 +248,9 @@ export function createInstances(options: InstancesOptions): Instances {
       const container = byInstance.get(record.id) ?? null;
       const known = cluster.reports.get(record.id)?.value ?? null;
       act(record, container, known, one, admitted);
-      reports.push(reportOf({ record, container, known, health: one.health, task: one.task, startFailure: one.startFailure }));
+      const { health, task, startFailure } = one;
+      const spent = options.isSpent?.(record.id) ?? false;
+      reports.push(reportOf({ record, container, known, health, task, startFailure, spent }));
     }
     if (admitted) for (const [id, one] of tracked) if (!cluster.instances.has(id)) forget(tracked, id, one);
     noteOrphans(cluster, containers);
@@ -282,19 +284,4 @@ function forget(tracked: Map<string, Tracked>, id: string, one: Tracked): void {
 function stopWatching(one: Tracked): void {
   one.watching?.stop.abort();
   one.watching = null;
-}
-
-/** Reports that differ from what the state has, and deletions of those whose instance is forgotten; a view that is not admitted may merely have lost it. */
-function changedReports(cluster: Cluster, host: string, reports: readonly InstanceReport[], admitted: boolean): Commit | null {
-  const write: { key: string; value: Json }[] = [];
-  for (const report of reports) {
-    const stored = cluster.reports.get(report.id)?.value;
-    if (JSON.stringify(stored) !== JSON.stringify(report))
-      write.push({ key: KEYS.report(host, report.id), value: { ...report } });
-  }
-  for (const { value: stored } of cluster.reports.values()) {
-    if (admitted && stored.host === host && !cluster.instances.has(stored.id))
-      write.push({ key: KEYS.report(host, stored.id), value: null });
-  }
-  return write.length === 0 ? null : { expect: [], write };
 }

@@ -10,15 +10,17 @@ import {
   type Service,
   staticBackendId,
 } from '@reactor/core';
+import { exclusiveShare } from './exclusive-share.js';
 
 /**
- * What this host's load balancer should serve now, from the cluster state and the instances of lost hosts that do not
- * answer here (`unreachable`); without any of those it is the same on every host. Pure. An endpoint without a URL or
+ * What `host`'s load balancers should serve now, from the cluster state and the instances of lost hosts that do not
+ * answer here (`unreachable`); without any of those, and but for exclusive ones, it is the same on every host. Pure. An endpoint without a URL or
  * without a load balancer is not served.
  */
 export function servicesOf(
   cluster: Cluster,
   resolve: (record: At<EndpointRecord>) => EndpointConfig | null,
+  host: string,
   unreachable: ReadonlySet<string> = new Set(),
 ): readonly Service[] {
   const services: Service[] = [];
@@ -30,21 +32,21 @@ export function servicesOf(
     if (config === null || config.url === null || config.loadBalancer === null) continue;
     const owner = backendsOwner(name, config, cluster);
     const owning = owner === name ? config : resolve(cluster.endpoints.get(owner)!);
+    const removed = endpoint.value.state === 'REMOVED';
     // Its own instances are watched too: they may have served here until the source was named.
-    const leaving = [...instancesOf(owner), ...(owner === name ? [] : instancesOf(name))].filter((i) => i.phase !== 'run');
-    const draining = backendsOf(leaving, config, cluster);
-    if (endpoint.value.state === 'REMOVED') {
-      // Its URL is free for another endpoint at once; only the connections still open are watched.
-      if (draining.length === 0) continue;
-    }
-    const serving =
-      endpoint.value.state === 'REMOVED'
-        ? []
-        : [...servedBackends(instancesOf(owner), config, cluster, unreachable), ...staticBackends(owning, config.weight)];
+    const retired = [...instancesOf(owner), ...(owner === name ? [] : instancesOf(name))].filter((i) => i.phase !== 'run');
+    const leaving = backendsOf(retired, config, cluster);
+    // Its URL is free for another endpoint at once; only the connections still open are watched.
+    if (removed && leaving.length === 0) continue;
+    const served = () => servedBackends(instancesOf(owner), config, cluster, unreachable);
+    const meant = removed ? [] : [...served(), ...staticBackends(owning, config.weight)];
+    const exclusive = config.loadBalancer === 'tcp' && config.tcp.exclusive;
+    const [backends, draining] = exclusive ? [meant, leaving].map((all) => exclusiveShare(all, cluster, host)) : [meant, leaving];
     const redirect = (config.loadBalancer === 'nginx' ? config.nginx.redirect : null) ?? config.redirect;
     const { windowMs } = config.scaling;
     services.push({
-      ...{ endpoint: name, url: config.url, backends: serving, draining, redirect, windowMs },
+      ...{ endpoint: name, url: config.url, backends: backends!, draining: draining!, redirect, windowMs },
+      ...(removed ? { removed } : {}),
       ...settingsOf(config.loadBalancer, config),
     });
   }
@@ -76,8 +78,9 @@ function servedBackends(
   cluster: Cluster,
   unreachable: ReadonlySet<string>,
 ): readonly Backend[] {
-  const meant = instances.filter((instance) => instance.phase === 'run');
   const reportOf = (instance: InstanceRecord) => cluster.reports.get(instance.id)?.value;
+  // What a session has used up is no last resort: somebody else's traces are in it.
+  const meant = instances.filter((instance) => instance.phase === 'run' && !reportOf(instance)?.spent);
   const ready = meant.filter((instance) => reportOf(instance)?.state === 'ready');
   const failing = meant.filter((instance) => reportOf(instance)?.state === 'unhealthy' && reportOf(instance)?.wasReady);
   const answering = (all: readonly InstanceRecord[]) => all.filter((instance) => !unreachable.has(instance.id));
@@ -87,7 +90,12 @@ function servedBackends(
 
 function backendsOf(instances: readonly InstanceRecord[], config: EndpointConfig, cluster: Cluster): readonly Backend[] {
   return instances.flatMap((instance) => {
-    const address = cluster.reports.get(instance.id)?.value.address;
+    const report = cluster.reports.get(instance.id)?.value;
+    const running = report !== undefined && report.containerId !== null;
+    // A name needs no port: what publishes none is found at its host.
+    const unpublished =
+      config.loadBalancer === 'dnsmasq' && running ? cluster.hosts.get(instance.host)?.value.address : undefined;
+    const address = report?.address ?? (unpublished === undefined ? null : { host: unpublished, port: 0 });
     return address ? [{ id: instance.id, host: address.host, port: address.port, weight: config.weight }] : [];
   });
 }

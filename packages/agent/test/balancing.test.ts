@@ -39,7 +39,7 @@ async function aBalancedHost(config: EndpointConfig = anEndpointConfig({ scaling
     balancer: { apply } as unknown as LoadBalancer,
     log: () => undefined,
     tell: () => undefined,
-    servicesOf: (cluster, unreachable) => servicesOf(cluster, () => config, unreachable),
+    servicesOf: (cluster, unreachable) => servicesOf(cluster, () => config, 'vm1', unreachable),
   });
   const cluster = async () => readCluster(await store.read(''));
   const holdout = async (id: string) => {

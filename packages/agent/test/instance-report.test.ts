@@ -95,3 +95,18 @@ test.each([
 ])('%s begins unready', (_what, change) => {
   expect(rememberedHealth(known, { ...container, ...change })).toEqual(UNREADY);
 });
+
+describe('an instance that a session has used up', () => {
+  const used = reportOf({ ...nothing, container, known, health: ready, spent: true });
+
+  test('is unhealthy from then on, for good, whatever a load balancer that was restarted knows of it', () => {
+    expect(used).toMatchObject({ state: 'unhealthy', spent: true, wasReady: true, error: expect.stringContaining('used up') });
+    expect(reportOf({ ...nothing, container, known: used, health: ready })).toEqual(used);
+  });
+
+  test('says nothing about another container', () => {
+    const fresh = reportOf({ ...nothing, container: { ...container, id: 'c2' }, known: used, health: ready });
+    expect(fresh).toMatchObject({ state: 'ready' });
+    expect(fresh).not.toHaveProperty('spent');
+  });
+});

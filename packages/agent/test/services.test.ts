@@ -10,7 +10,7 @@ function threeReady(config: EndpointConfig = anEndpointConfig({ scaling: { minIn
 }
 
 const backends = (world: ReturnType<typeof threeReady>, config = anEndpointConfig()): readonly string[] =>
-  servicesOf(world.cluster(), () => config).flatMap((service) => service.backends.map((backend) => backend.id));
+  servicesOf(world.cluster(), () => config, 'vm1').flatMap((service) => service.backends.map((backend) => backend.id));
 
 test('ready instances are served', () => {
   expect(backends(threeReady())).toEqual(['i0001', 'i0002', 'i0003']);
@@ -38,7 +38,7 @@ test('a draining instance gets no requests, but its connections are watched', ()
   const world = threeReady();
   world.set('web', { state: 'STOPPED' });
   world.run(1);
-  const [service] = servicesOf(world.cluster(), () => anEndpointConfig());
+  const [service] = servicesOf(world.cluster(), () => anEndpointConfig(), 'vm1');
   expect(service?.backends).toEqual([]);
   expect(service?.draining?.map((backend) => backend.id)).toEqual(['i0001', 'i0002', 'i0003']);
 });
@@ -52,25 +52,25 @@ test.each([
   ['no URL', { url: null }],
   ['no load balancer', { loadBalancer: null }],
 ] as const)('an endpoint with %s is not served', (_what, change) => {
-  expect(servicesOf(threeReady().cluster(), () => anEndpointConfig(change))).toEqual([]);
+  expect(servicesOf(threeReady().cluster(), () => anEndpointConfig(change), 'vm1')).toEqual([]);
 });
 
 test('an instance that does not answer this host is left out while another does', () => {
   const lost = new Set(['i0001', 'i0003']);
-  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), lost);
+  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), 'vm1', lost);
   expect(service?.backends.map((backend) => backend.id)).toEqual(['i0002']);
 });
 
 test('an instance that fails its check but answers comes before one that does not', () => {
   const world = threeReady();
   world.report('i0002', { state: 'unhealthy' });
-  const [service] = servicesOf(world.cluster(), () => anEndpointConfig(), new Set(['i0001', 'i0003']));
+  const [service] = servicesOf(world.cluster(), () => anEndpointConfig(), 'vm1', new Set(['i0001', 'i0003']));
   expect(service?.backends.map((backend) => backend.id)).toEqual(['i0002']);
 });
 
 test('the last instances stay although they do not answer', () => {
   const all = new Set(['i0001', 'i0002', 'i0003']);
-  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), all);
+  const [service] = servicesOf(threeReady().cluster(), () => anEndpointConfig(), 'vm1', all);
   expect(service?.backends).toHaveLength(3);
 });
 
@@ -89,7 +89,7 @@ test('the order in which the state lists things changes nothing', () => {
   ].map(([key, at]) => [key, at as unknown as StateEntry]);
   const seen = [entries, entries.toReversed()].map((list) => {
     const listed = readCluster({ clusterId: 'paper', revision: 1, entries: new Map(list) });
-    return servicesOf(listed, () => anEndpointConfig());
+    return servicesOf(listed, () => anEndpointConfig(), 'vm1');
   });
   expect(seen[0]?.[0]?.backends).toHaveLength(3);
   expect(seen[1]).toEqual(seen[0]);
@@ -105,7 +105,7 @@ describe('an endpoint that names an instances_source', () => {
     return world;
   }
   const served = (world: ReturnType<typeof twoEndpoints>) =>
-    servicesOf(world.cluster(), ({ value }) => (value.name === 'web' ? source : canary)).find(
+    servicesOf(world.cluster(), ({ value }) => (value.name === 'web' ? source : canary), 'vm1').find(
       ({ endpoint }) => endpoint === 'zoo',
     );
 
@@ -131,4 +131,58 @@ describe('an endpoint that names an instances_source', () => {
     world.run(1);
     expect(served(world)?.draining?.map(({ id }) => id)).toEqual(ids);
   });
+});
+
+describe('an exclusive tcp endpoint', () => {
+  const config = anEndpointConfig({
+    loadBalancer: 'tcp',
+    url: { scheme: 'tcp', host: null, port: 5000, path: '/' },
+    scaling: { minInstances: 4 },
+    staticInstances: Array.from({ length: 12 }, (_, index) => ({ host: `10.1.1.${index}`, port: 80 })),
+  });
+  function threeHosts() {
+    const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2'), aHost('vm3')] });
+    world.run(5);
+    return world.cluster();
+  }
+  const shares = (hosts: readonly string[], cluster = threeHosts()) =>
+    hosts.map((host) => servicesOf(cluster, () => config, host).flatMap((service) => service.backends.map(({ id }) => id)));
+
+  test('has each of its backends on one host only, its instances on their own', () => {
+    const cluster = threeHosts();
+    const all = shares(['vm1', 'vm2', 'vm3'], cluster);
+    expect(all.flat().sort()).toEqual([...new Set(all.flat())].sort());
+    expect(all.flat()).toHaveLength(16);
+    for (const [index, host] of ['vm1', 'vm2', 'vm3'].entries()) {
+      for (const id of all[index]!) expect(cluster.instances.get(id)?.value.host ?? host).toBe(host);
+    }
+  });
+
+  test('leaves the others’ static backends where they are when a host goes', () => {
+    const [before] = shares(['vm1']);
+    const cluster = threeHosts();
+    const hosts = new Map([...cluster.hosts].filter(([host]) => host !== 'vm3'));
+    const [after] = shares(['vm1'], { ...cluster, hosts });
+    expect(after).toEqual(expect.arrayContaining([...before!]));
+  });
+
+  test('without exclusiveness every host serves all of them', () => {
+    const open = { ...config, tcp: { ...config.tcp, exclusive: false } };
+    expect(servicesOf(threeHosts(), () => open, 'vm2')[0]?.backends).toHaveLength(16);
+  });
+});
+
+test('what a session has used up is not even the last resort', () => {
+  const world = threeReady();
+  for (const id of ['i0001', 'i0002', 'i0003']) world.report(id, { state: 'unhealthy', spent: true });
+  expect(backends(world)).toEqual([]);
+});
+
+test('a name is answered with the host of an instance that publishes no port', () => {
+  const config = anEndpointConfig({ loadBalancer: 'dnsmasq', url: { scheme: 'dns', host: 'db', port: 53, path: '/' } });
+  const world = threeReady();
+  world.report('i0001', { address: null });
+  const [service] = servicesOf(world.cluster(), () => config, 'vm1');
+  const [own] = world.cluster().hosts.values();
+  expect(service?.backends.find(({ id }) => id === 'i0001')).toMatchObject({ host: own!.value.address });
 });

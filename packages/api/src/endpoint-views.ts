@@ -10,6 +10,7 @@ import {
   instanceWord,
   type Json,
   measure,
+  measures,
   openConnections,
   type PostedReport,
   shownName,
@@ -186,11 +187,13 @@ export function metricsOf(
     // A lost host's load balancer is not waited for.
     expectedSources: [...cluster.balancers.keys()].filter((host) => cluster.hosts.has(host)).length,
     instances: serving,
+    balancer: config.loadBalancer,
   });
   const backends = new Set([...views.map((view) => view.record.id), ...config.staticInstances.map(staticBackendId)]);
   const { metrics, requests } = withPosted(measured, posted, { nowMs, windowMs, backends, expected: 0 });
   const given = posted.flatMap(({ values }) => Object.keys(values)).filter((name) => Object.hasOwn(metrics, name));
-  const shown = new Set(['active', ...(requests > 0 ? NEED_REQUESTS : []), ...given.sort()]);
+  const own = ['active', 'pending', ...(requests > 0 ? NEED_REQUESTS : [])];
+  const shown = new Set([...own.filter((name) => measures(config.loadBalancer, name)), ...given.sort()]);
   const averages = [...shown].flatMap((name) => {
     const reading = Object.hasOwn(metrics, name) ? metrics[name] : undefined;
     if (reading === undefined) return name === 'active' ? [[name, 0] as const] : [];

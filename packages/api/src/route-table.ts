@@ -9,6 +9,7 @@ import { NAME_ROUTES } from './name-routes.js';
 import { OUTPUT_ROUTES } from './output-routes.js';
 import { PLACEMENT_ROUTES } from './placement-routes.js';
 import type { Method, Route } from './route.js';
+import { SESSION_ROUTES } from './session-routes.js';
 
 const TABLE: readonly Route[] = [
   ...DAEMON_ROUTES,
@@ -21,6 +22,7 @@ const TABLE: readonly Route[] = [
   ...HOST_ROUTES,
   ...PLACEMENT_ROUTES,
   ...OUTPUT_ROUTES,
+  ...SESSION_ROUTES,
   ...LOG_ROUTES,
 ];
 

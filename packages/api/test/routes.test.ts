@@ -1,5 +1,5 @@
 import { createApi, PATHS } from '@reactor/api';
-import { KEYS } from '@reactor/core';
+import { KEYS, publishedSessions } from '@reactor/core';
 import { createFakeEngine } from '@reactor/testkit';
 import { anInstance } from './placed-instances.js';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
@@ -74,6 +74,9 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
   ['GET', '/v1.1/endpoints/:endpoint/placement'],
   ['GET', '/v1.1/endpoints/:endpoint/output'],
+  ['GET', '/v1.1/endpoints/:endpoint/sessions'],
+  ['GET', '/v1.1/endpoints/:endpoint/sessions/:session'],
+  ['DELETE', '/v1.1/endpoints/:endpoint/sessions/:session'],
   ['GET', '/v1.1/endpoints/:endpoint/log'],
   ['POST', '/v1.1/endpoints/:endpoint/log', '"hello"'],
   ['PUT', '/v1.1/endpoints/:endpoint/log', '"hello"'],
@@ -88,6 +91,9 @@ beforeEach(async () => {
   running = await startApi({ engine: createFakeEngine() });
   await running.client.createEndpoint('pyex', PYEX);
   await running.put(KEYS.instance('i1'), anInstance('i1', { host: 'host-b' }));
+  await running.client.createEndpoint('desk', { endpoint: { url: 'tcp://5000', loadbalancer: 'tcp' } });
+  const session = { endpoint: 'desk', client: '10.0.0.7:5000', backend: '10.0.0.1:80', instance: 'i1', sinceMs: 0 };
+  await running.store.publish(publishedSessions('host-b', [session], 0), 10_000);
   // Of a host that is away; one that is alive could not be removed.
   await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });
 });
@@ -102,8 +108,10 @@ test('the table and the documentation have the same routes', () => {
 describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body })))('$method $path', ({ method, path, body }) => {
   test('answers', async () => {
     if (method === 'PUT' && body === JSON.stringify(PYEX)) await running.client.removeEndpoint('pyex');
+    const endpoint = path.includes('/sessions') ? 'desk' : 'pyex';
     const target = path
-      .replace(':endpoint', 'pyex')
+      .replace(':endpoint', endpoint)
+      .replace(':session', '10.0.0.7:5000')
       .replace(':manager', 'host-a')
       .replace(':host', 'host-a')
       .replace(':backend', 'i1');
@@ -116,7 +124,7 @@ describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body }))
   test('says so when there is no such endpoint', async () => {
     const answer = await running.ask(
       method,
-      path.replace(':endpoint', 'never'),
+      path.replace(':endpoint', 'never').replace(':session', '10.0.0.7:5000'),
       body === undefined ? {} : { headers: JSON_TYPE, body },
     );
     expect([answer.status, answer.body.error?.code]).toEqual([404, 'not_found']);
@@ -132,6 +140,7 @@ test('every method that the client has reaches a route', async () => {
   await client.act('pyex', 'pause');
   await client.post('pyex', 'hello', 'warning');
   await client.setUrl('http://h/');
+  await client.killSession('desk', '10.0.0.7:5000');
   const read = await Promise.all([
     client.version(),
     client.healthy(),
@@ -157,6 +166,7 @@ test('every method that the client has reaches a route', async () => {
     client.managerLog('host-a'),
     client.managerConfigs(),
     client.placement('pyex'),
+    client.sessions('desk'),
   ]);
   expect(read[0]).toEqual({ version: '1.1', reactor: '9.9.9' });
   expect(read[5]).toBe('http://h/');

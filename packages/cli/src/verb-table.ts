@@ -242,6 +242,23 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await running()).ips,
   },
   {
+    name: 'sessions',
+    group: 'run',
+    args: ['ENDPOINT'],
+    own: true,
+    about: 'its clients and the backends they are connected to, on all hosts (tcp)',
+    load: async () => (await import('./verbs/session-verbs.js')).sessions,
+  },
+  {
+    name: 'kill',
+    group: 'run',
+    args: ['ENDPOINT', 'SESSION'],
+    own: true,
+    about: 'cut a client off, by what `reactor sessions` calls it',
+    more: ['The host it is connected to does so within a second. Example: reactor kill desk 10.0.0.7:51234'],
+    load: async () => (await import('./verbs/session-verbs.js')).kill,
+  },
+  {
     name: 'explain',
     group: 'why',
     args: ['ENDPOINT'],

@@ -25,6 +25,7 @@ import type {
   OutputRow,
   PlacementAnswer,
   Readiness,
+  SessionRow,
   VersionInfo,
   Written,
 } from './wire.js';
@@ -84,6 +85,9 @@ export interface Client extends MetricCalls, NameCalls {
   instancesDetail(name: string): Promise<readonly InstanceRow[]>;
   /** Of all endpoints. */
   allInstances(): Promise<readonly InstanceRow[]>;
+  sessions(name: string): Promise<readonly SessionRow[]>;
+  /** `client` as a session row spells it. */
+  killSession(name: string, client: string): Promise<void>;
   log(name: string, range?: LogRange): Promise<readonly LogRow[]>;
   /** The log as it grows; reconnects and resumes by itself. Only the first connection may fail for a passing reason. */
   follow(name: string, options?: FollowOptions): AsyncIterable<LogRow>;
@@ -198,6 +202,8 @@ function stateCalls(
   | 'ips'
   | 'instances'
   | 'instancesDetail'
+  | 'sessions'
+  | 'killSession'
   | 'log'
   | 'follow'
   | 'post'
@@ -216,6 +222,9 @@ function stateCalls(
     ips: (name) => get(target, pathOf(name, 'ips')),
     instances: (name) => get(target, pathOf(name, 'instances')),
     instancesDetail: (name) => get(target, `${pathOf(name, 'instances')}?detail=1`),
+    sessions: (name) => get(target, `${pathOf(name, 'sessions')}?detail=1`),
+    killSession: (name, client) =>
+      answerOf(target, { method: 'DELETE', path: pathOf(name, `sessions/${encodeURIComponent(client)}`) }),
     log: (name, range) => get(target, `${pathOf(name, 'log')}${rangeQuery(range)}`),
     output: (name, range) => readOutput(target, pathOf(name, 'output'), range ?? {}),
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),

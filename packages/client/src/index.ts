@@ -22,6 +22,7 @@ export type {
   OutputRow,
   PlacementAnswer,
   Readiness,
+  SessionRow,
   VersionInfo,
   Written,
 } from './wire.js';

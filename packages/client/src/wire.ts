@@ -6,6 +6,7 @@ import type {
   InstancePhase,
   Json,
   LogLevel,
+  Session,
   Strategy,
   Verdicts,
 } from '@reactor/core';
@@ -111,6 +112,12 @@ export interface InstanceRow {
   readonly active: number | null;
   readonly slots: number;
   readonly error: string | null;
+}
+
+/** A client and what it is connected to. */
+export interface SessionRow extends Session {
+  /** Whose load balancer holds it. */
+  readonly host: string;
 }
 
 /** Where the next instance would go now. */

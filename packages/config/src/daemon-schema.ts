@@ -1,6 +1,6 @@
 import { fault, type Parsed, parsed } from '@reactor/core';
 import { parseHost, parseListen } from './address.js';
-import { choice, cores, duration, list, milliseconds, optional, parsePort, size, text, whole } from './key-type.js';
+import { choice, cores, duration, list, milliseconds, optional, parsePort, port, size, text, whole } from './key-type.js';
 import { quote } from './mistake.js';
 import { type SchemaKey, sectionOf } from './schema-key.js';
 
@@ -117,23 +117,24 @@ export const DAEMON_KEYS = {
   clientTimeout: haproxy('clitimeout', milliseconds(1, 24 * HOUR_MS), '50000', 'Time a client may be silent'),
 
   dnsmasqBinary: dnsmasq('binary', text('name or path', parseBinary), 'dnsmasq', 'Program to run'),
+  dnsmasqPort: dnsmasq('port', port(), '53', 'Where names are asked for'),
   dnsmasqPidFile: dnsmasq(
     'pid_file',
     optional(text('path', parseNginxPath)),
     '',
-    'Pid file of dnsmasq; unset lies below data_dir',
+    "Pid file of the system's dnsmasq; unset runs an own dnsmasq",
   ),
   dnsmasqConfigPath: dnsmasq(
     'config_path',
     optional(text('directory', parseNginxPath)),
     '',
-    "Directory for dnsmasq's configuration; unset lies below data_dir",
+    "Directory of which the system's dnsmasq reads every file",
   ),
   dnsmasqHostsPath: dnsmasq(
     'hosts_path',
     optional(text('path', parseNginxPath)),
     '',
-    'File of names and addresses; unset lies below data_dir',
+    "File of names and addresses for the system's dnsmasq",
   ),
 } as const satisfies Readonly<Record<string, SchemaKey>>;
 

@@ -52,9 +52,10 @@ export interface DaemonConfig {
     readonly maxConnections: number;
     readonly clientTimeoutMs: number;
   };
-  /** Null: below the data directory. */
   readonly dnsmasq: {
     readonly binary: string;
+    readonly port: number;
+    /** All three, or none for an own dnsmasq. */
     readonly pidFile: string | null;
     readonly configPath: string | null;
     readonly hostsPath: string | null;
@@ -132,15 +133,20 @@ export function resolveDaemon(
     },
     dnsmasq: {
       binary: values.read(KEY.dnsmasqBinary),
+      port: values.read(KEY.dnsmasqPort),
       pidFile: values.read(KEY.dnsmasqPidFile),
       configPath: values.read(KEY.dnsmasqConfigPath),
       hostsPath: values.read(KEY.dnsmasqHostsPath),
     },
   };
-  const system = [KEY.configPath, KEY.sitePath, KEY.pidFile];
-  const set = system.filter((key) => values.read(key) !== null);
-  if (set.length === 1 || set.length === 2) {
-    values.mistake(set[0]!, "config_path, site_path and pid_file drive the system's nginx together; set all three or none");
+  for (const [program, ...keys] of [
+    ['nginx', KEY.configPath, KEY.sitePath, KEY.pidFile],
+    ['dnsmasq', KEY.dnsmasqConfigPath, KEY.dnsmasqHostsPath, KEY.dnsmasqPidFile],
+  ] as const) {
+    const set = keys.filter((key) => values.read(key) !== null);
+    if (set.length !== 1 && set.length !== 2) continue;
+    const [first, second, third] = keys.map(({ key }) => key);
+    values.mistake(set[0]!, `${first}, ${second} and ${third} drive the system's ${program} together; set all three or none`);
   }
   for (const kept of [KEY.haproxyConfigFile, KEY.haproxyPidFile]) {
     if (values.read(kept) !== null) values.warn(kept, "has no effect: haproxy's files lie below data_dir");

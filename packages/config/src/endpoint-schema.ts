@@ -292,5 +292,6 @@ export const ENDPOINT_KEYS = {
   disposable: tcp('disposable', boolean(), 'false', 'Discard an instance after a session; needs exclusive'),
   disposeMin: tcp('dispose_min', duration(0, DAY_MS), '30', 'A shorter session does not use an instance up'),
   reconnect: tcp('reconnect', duration(0, DAY_MS), '60', 'Time an instance is kept for the client it has served'),
+  tcpBalance: tcp('balance', choice('way', ['random', 'leastconn']), 'random', 'How to choose among the instances, by weight'),
   clientSubnets: tcp('client_subnets', list('networks like 10.0.0.0/8', parseSubnet), '', 'Who may connect; unset admits all'),
 } as const satisfies Readonly<Record<string, SchemaKey>>;

@@ -158,6 +158,7 @@ function readTcp(values: Values): TcpConfig {
     disposeMinMs: values.read(KEY.disposeMin),
     reconnectMs: values.read(KEY.reconnect),
     clientSubnets: values.read(KEY.clientSubnets),
+    balance: values.read(KEY.tcpBalance),
   };
 }
 
@@ -188,7 +189,7 @@ function checkTogether(values: Values, config: EndpointConfig): void {
     values.mistake(KEY.balance, 'uri needs requests to look at; tcp:// has none', KEY.url);
   }
   if (config.tcp.disposable && !config.tcp.exclusive) values.mistake(KEY.disposable, 'needs exclusive = true', KEY.exclusive);
-  if (config.staticInstances.some(({ port }) => port === 0)) {
+  if (loadBalancer !== 'dnsmasq' && config.staticInstances.some(({ port }) => port === 0)) {
     values.mistake(KEY.port, 'port required for static_instances without one; expected port 1-65535', KEY.staticInstances);
   }
   if (config.container !== null) checkContainer(values, config.container, config.port);

@@ -93,7 +93,14 @@ describe('an endpoint', () => {
         sslCertificate: null,
         sslKey: null,
       },
-      tcp: { exclusive: true, disposable: false, disposeMinMs: 30_000, reconnectMs: 60_000, clientSubnets: [] },
+      tcp: {
+        exclusive: true,
+        disposable: false,
+        disposeMinMs: 30_000,
+        reconnectMs: 60_000,
+        clientSubnets: [],
+        balance: 'random',
+      },
     });
     expect(Object.isFrozen(config.container?.command)).toBe(true);
   });
@@ -279,9 +286,16 @@ describe('the daemon', () => {
           maxConnections: 5000,
           clientTimeoutMs: 50_000,
         },
-        dnsmasq: { binary: 'dnsmasq', pidFile: null, configPath: null, hostsPath: null },
+        dnsmasq: { binary: 'dnsmasq', port: 53, pidFile: null, configPath: null, hostsPath: null },
       },
     });
+  });
+
+  test.each([
+    ['[loadbalancer:nginx]\npid_file=/run/nginx.pid\n', 'config_path, site_path and pid_file drive the system'],
+    ['[loadbalancer:dnsmasq]\npid_file=/run/d.pid\nhosts_path=/etc/h\n', 'config_path, hosts_path and pid_file drive the system'],
+  ])('refuses what drives a system program in part: %j', (text, message) => {
+    expect(() => resolveDaemon(readDocument(text).document)).toThrow(message);
   });
 
   test('takes the environment over the document, where empty is not set', () => {

@@ -58,4 +58,6 @@ export interface TcpConfig {
   readonly reconnectMs: number;
   /** Networks that may connect; empty admits all. */
   readonly clientSubnets: readonly string[];
+  /** How it chooses among the instances that are free. */
+  readonly balance: 'random' | 'leastconn';
 }

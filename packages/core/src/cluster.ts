@@ -13,6 +13,7 @@ import type {
   NameRecord,
 } from './model.js';
 import type { StateView } from './ports.js';
+import type { KillRecord } from './session.js';
 
 /** A record together with the revision that a commit changing it has to expect. */
 export interface At<T> {
@@ -42,6 +43,7 @@ export interface Cluster {
   readonly hostConfigs: ReadonlyMap<string, At<HostConfig>>;
   readonly losses: ReadonlyMap<string, At<HostLoss>>;
   readonly balancers: ReadonlyMap<string, At<BalancerRecord>>;
+  readonly kills: ReadonlyMap<string, At<KillRecord>>;
   readonly histories: ReadonlyMap<string, At<Json>>;
   readonly leader: At<LeaderRecord> | null;
   readonly epoch: At<EpochRecord> | null;
@@ -71,6 +73,7 @@ export function readCluster(view: StateView): Cluster {
     hostConfigs: under(view, KEYS.hostConfigs),
     losses: under(view, KEYS.losses),
     balancers: under(view, KEYS.balancers),
+    kills: under(view, KEYS.kills),
     histories: under(view, KEYS.histories),
     leader: single<LeaderRecord>(view, KEYS.leader),
     epoch: single<EpochRecord>(view, KEYS.epoch),

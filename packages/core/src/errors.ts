@@ -40,6 +40,7 @@ export const ERRORS = {
     meaning: 'the load balancer did not take its configuration up in time',
   },
   balancer_unavailable: { status: 503, retryable: true, meaning: 'the load balancer does not run and could not be started' },
+  unsupported: { status: 501, retryable: false, meaning: 'the load balancer of the endpoint cannot do this' },
   unreachable: { status: 503, retryable: true, meaning: 'the daemon cannot be reached' },
   timeout: { status: 504, retryable: true, meaning: 'no answer before the deadline' },
 } as const;

@@ -1,4 +1,5 @@
 export * from './balancer-config.js';
+export * from './balancer-traits.js';
 export { type Brake, brakeOf } from './brake.js';
 export * from './clock.js';
 export * from './cluster.js';
@@ -34,6 +35,7 @@ export * from './retire.js';
 export * from './rule.js';
 export * from './rule-advice.js';
 export * from './serving.js';
+export * from './session.js';
 export * from './sketch.js';
 export * from './step.js';
 export * from './telemetry.js';

@@ -24,6 +24,9 @@ export const KEYS = {
   report: (host: string, instance: string) => `reports/${host}/${instance}`,
   balancers: 'balancers/',
   balancer: (host: string) => `balancers/${host}`,
+  kills: 'kills/',
+  killsOf: (host: string) => `kills/${host}/`,
+  kill: (host: string, id: string) => `kills/${host}/${id}`,
 } as const;
 
 export const TOPICS = {
@@ -34,6 +37,8 @@ export const TOPICS = {
   allPosted: 'traffic/-posted/',
   postedOf: (endpoint: string) => `traffic/-posted/${endpoint}/`,
   posted: (endpoint: string, backend: string | null) => `traffic/-posted/${endpoint}/${backend ?? ''}`,
+  sessions: 'sessions/',
+  sessionsOf: (host: string) => `sessions/${host}`,
   decisions: 'decisions/',
   decision: (endpoint: string) => `decisions/${endpoint}`,
 } as const;

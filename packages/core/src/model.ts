@@ -224,6 +224,8 @@ export interface InstanceReport {
   readonly wasReady: boolean;
   /** In plain words, null when all is well. */
   readonly error: string | null;
+  /** Disposable, and used up by a session; absent otherwise. */
+  readonly spent?: true;
 }
 
 /** Written by the host's agent under its lease at `hosts/<id>`. */

@@ -60,7 +60,8 @@ export function observe(input: ObservationInput): Observation {
     const source = config.metricsSource ?? endpoint.value.name;
     const known = isThere(source, cluster);
     const of = (measuredMs: number, quantiles: boolean): Measurement => {
-      const options = { nowMs, expectedSources, instances, settled, windowMs: measuredMs, quantiles };
+      const balancer = input.resolved.get(source)?.config.loadBalancer ?? null;
+      const options = { nowMs, expectedSources, instances, settled, windowMs: measuredMs, quantiles, balancer };
       // Not its own instead: numbers that were never meant to decide could take most of it away.
       if (!known) return measureSightings([], NOTHING_HEARD, options);
       const measured = measureSightings(sightings(source), coverage(measuredMs), options);

@@ -140,7 +140,7 @@ function failureOf(view: InstanceView, draft: Draft): string | null {
 }
 
 function isFailedStart(view: InstanceView, nowMs: number): boolean {
-  if (view.status === 'unknown') return false;
+  if (view.status === 'unknown' || view.report?.spent) return false;
   return !view.report?.wasReady || nowMs - (view.report.readyAtMs ?? 0) < SETTLED_AFTER_MS;
 }
 

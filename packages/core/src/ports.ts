@@ -1,5 +1,6 @@
 import type { HaproxyConfig, NginxConfig, TcpConfig } from './balancer-config.js';
 import type { ContainerConfig, EndpointUrl, EpochMark, Json } from './model.js';
+import type { Session } from './session.js';
 import type { TrafficReport } from './traffic.js';
 
 /**
@@ -230,6 +231,8 @@ interface AnyService {
   readonly backends: readonly Backend[];
   /** No longer sent requests, but its open connections are still counted. */
   readonly draining?: readonly Backend[];
+  /** Its endpoint was removed: the url is not its own any more, only what drains is still counted. */
+  readonly removed?: true;
   /** Where requests go while there is no backend; null answers 503. */
   readonly redirect: string | null;
   /** How far back its traffic is reported; does not shape the configuration. */
@@ -258,6 +261,14 @@ export interface LoadBalancer<S extends Service = Service> {
   apply(services: readonly S[]): Promise<ApplyReport>;
   /** What it saw since `open`; safe to call often. */
   traffic(nowMs: number): Promise<TrafficReport>;
+  /** Of its clients, one by one; absent where it does not know them. */
+  readonly sessions?: Sessions | undefined;
   /** Stops watching; the load balancer itself goes on serving. */
   close(): Promise<void>;
+}
+
+export interface Sessions {
+  list(): Promise<readonly Session[]>;
+  /** Whether there was such a session; it is cut off at both ends. */
+  kill(endpoint: string, client: string): Promise<boolean>;
 }

@@ -39,11 +39,13 @@ interface FurtherPart {
 
 type PartEndpoints = Readonly<Record<string, PartEndpoint>>;
 
-interface PartEndpoint extends Pick<EndpointTraffic, 'times' | 'active' | 'completeSinceMs'> {
+interface PartEndpoint extends Pick<EndpointTraffic, 'times' | 'active' | 'pending' | 'completeSinceMs'> {
   /** Per second: its age at the report's own second, requests, bytes, timed, seconds, errors. */
   readonly buckets: readonly number[];
   /** Per backend: its id, active, requests, errors, refused. */
   readonly backends: readonly (string | number)[];
+  /** Those that are used up, by id; hardly ever any. */
+  readonly spent?: readonly string[];
 }
 
 /** By topic, to be published together. */
@@ -86,8 +88,10 @@ function packedAll(endpoints: TrafficReport['endpoints'], second: number): PartE
 }
 
 function packed({ buckets, backends, ...rest }: EndpointTraffic, second: number): PartEndpoint {
+  const spent = Object.keys(backends).filter((id) => backends[id]!.spent);
   return {
     ...rest,
+    ...(spent.length === 0 ? {} : { spent }),
     buckets: buckets.flatMap((b) => [second - b.second, b.requests, b.bytes, b.timed, b.seconds, b.errors]),
     backends: Object.entries(backends).flatMap(([id, b]) => [id, b.active, b.requests, b.errors, b.refused]),
   };
@@ -96,7 +100,7 @@ function packed({ buckets, backends, ...rest }: EndpointTraffic, second: number)
 /** Plain loops: the leader does it for a hundred thousand rows a round. */
 function unpackInto(endpoints: Record<string, EndpointTraffic>, part: PartEndpoints, second: number): void {
   for (const name in part) {
-    const { buckets: seconds, backends: rows, times, active, completeSinceMs } = part[name]!;
+    const { buckets: seconds, backends: rows, spent, times, active, pending, completeSinceMs } = part[name]!;
     const buckets: TrafficBucket[] = [];
     for (let at = 0; at < seconds.length; at += 6) {
       buckets.push({
@@ -113,10 +117,15 @@ function unpackInto(endpoints: Record<string, EndpointTraffic>, part: PartEndpoi
       const [active, requests, errors, refused] = [rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4]] as number[];
       backends[rows[at] as string] = { active: active!, requests: requests!, errors: errors!, refused: refused! };
     }
+    for (const id of spent ?? []) backends[id] = { ...backends[id]!, spent: true };
     endpoints[name] =
-      completeSinceMs === undefined
+      completeSinceMs === undefined && pending === undefined
         ? { buckets, times, active, backends }
-        : { buckets, times, active, backends, completeSinceMs };
+        : {
+            ...{ buckets, times, active, backends },
+            ...(pending === undefined ? {} : { pending }),
+            ...(completeSinceMs === undefined ? {} : { completeSinceMs }),
+          };
   }
 }
 
@@ -141,11 +150,12 @@ function parted(endpoints: TrafficReport['endpoints']): readonly TrafficReport['
   return parts;
 }
 
-const isSeen = ({ active, requests, errors, refused }: BackendTraffic): boolean =>
-  active > 0 || requests > 0 || errors > 0 || refused > 0;
+const isSeen = ({ active, requests, errors, refused, spent }: BackendTraffic): boolean =>
+  active > 0 || requests > 0 || errors > 0 || refused > 0 || spent === true;
 
-const isQuiet = ({ buckets, times, active, backends, completeSinceMs }: EndpointTraffic): boolean =>
+const isQuiet = ({ buckets, times, active, pending = 0, backends, completeSinceMs }: EndpointTraffic): boolean =>
   completeSinceMs === undefined &&
+  pending === 0 &&
   buckets.length === 0 &&
   times.length === 0 &&
   active === 0 &&

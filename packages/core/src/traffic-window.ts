@@ -1,3 +1,5 @@
+import type { BalancerKind } from './balancer-config.js';
+import { measures } from './balancer-traits.js';
 import { type Measurement, type MetricReading, STALE_WINDOWS } from './decision-input.js';
 import { METRIC_KINDS } from './rule.js';
 import { mergeBins, quantile } from './sketch.js';
@@ -25,6 +27,8 @@ export interface MeasureOptions {
   readonly instances: number;
   /** Of those, how many served through the whole window. */
   readonly settled?: number;
+  /** What serves the endpoint; null and absent are nothing. */
+  readonly balancer?: BalancerKind | null;
   /** False leaves quantiles out: their sketches cover the endpoint's own window, not a shorter one. */
   readonly quantiles?: boolean;
 }
@@ -92,7 +96,8 @@ export function measureSightings(sightings: readonly Sighting[], coverage: Cover
     const ageMs = Math.max(0, nowMs - newestMs);
     const sources = { reported, expected: expectedSources };
     for (const [name, value] of valuesOf(sums, windowMs, options.quantiles ?? true)) {
-      if (value !== null) metrics[name] = { kind: METRIC_KINDS[name] ?? 'average', value, ageMs, sources };
+      if (value !== null && measures(options.balancer ?? null, name))
+        metrics[name] = { kind: METRIC_KINDS[name] ?? 'average', value, ageMs, sources };
     }
   }
   metrics['instances'] = { kind: 'direct', value: options.instances, ageMs: 0, sources: { reported: 1, expected: 1 } };
@@ -115,6 +120,7 @@ const sinceOf = (report: TrafficReport, traffic?: EndpointTraffic): number =>
 /** Added up in place, one per call of `measure`. */
 interface Sums {
   active: number;
+  pending: number;
   /** Thousandths of requests, as are `timed` and `errors`: a bucket counts by its milliseconds in the window. */
   requests: number;
   timed: number;
@@ -132,7 +138,7 @@ interface Sums {
 
 function newSums(): Sums {
   const load = { requests: 0, timed: 0, errors: 0, seconds: 0, wholeRequests: 0, wholeBytes: 0, partRate: 0, partBytesRate: 0 };
-  return { active: 0, ...load, times: [] };
+  return { active: 0, pending: 0, ...load, times: [] };
 }
 
 function addTraffic(sums: Sums, report: TrafficReport, traffic: EndpointTraffic, windowMs: number): void {
@@ -153,6 +159,7 @@ function addTraffic(sums: Sums, report: TrafficReport, traffic: EndpointTraffic,
     sums.seconds += share * Math.round(bucket.seconds * MICRO);
   }
   sums.active += traffic.active;
+  sums.pending += traffic.pending ?? 0;
   sums.times.push(traffic.times);
   sums.requests += requests;
   if (part) {
@@ -183,6 +190,7 @@ function valuesOf(sums: Sums, windowMs: number, quantiles: boolean): readonly (r
     ['rate', sums.wholeRequests / windowMs + sums.partRate / MICRO],
     ['bytes', sums.wholeBytes / windowMs + sums.partBytesRate / MICRO],
     ['active', sums.active],
+    ['pending', sums.pending],
     ['response', sums.timed > 0 ? sums.seconds / sums.timed / MICRO : silent],
     ['errors', sums.requests > 0 ? sums.errors / sums.requests : 0],
   ];

@@ -25,6 +25,8 @@ export interface EndpointTraffic {
   readonly times: SketchBins;
   /** Connections open to its backends now. */
   readonly active: number;
+  /** Clients that wait for a backend at its url; absent where they do not wait but are refused. */
+  readonly pending?: number;
   readonly backends: Readonly<Record<string, BackendTraffic>>;
   /** As that of the report, when it is later for this endpoint: of several load balancers on a host one may not answer. */
   readonly completeSinceMs?: number;
@@ -37,6 +39,8 @@ export interface BackendTraffic {
   readonly errors: number;
   /** Connect errors in a row, newest included; 0 after any answer. */
   readonly refused: number;
+  /** Disposable, and used up: it will not be given another client. */
+  readonly spent?: boolean;
 }
 
 export interface TrafficReport {
@@ -48,6 +52,12 @@ export interface TrafficReport {
   readonly badLines: number;
   /** How far the reader is behind the log's end, bytes. */
   readonly lagBytes: number;
+}
+
+/** The instances that a session has used up. */
+export function spentBackends(report: TrafficReport): ReadonlySet<string> {
+  const backends = Object.values(report.endpoints).flatMap((endpoint) => Object.entries(endpoint.backends));
+  return new Set(backends.filter(([, { spent }]) => spent).map(([id]) => id));
 }
 
 /** Connections open to an instance, over the load balancers that reported. */

@@ -591,3 +591,16 @@ describe('rest', () => {
     expect(running(world)).toBe(settled);
   });
 });
+
+describe('an instance that a session has used up', () => {
+  test('is replaced at once, and that counts as no failed start', () => {
+    const world = started(anEndpointConfig({ loadBalancer: 'tcp', scaling: { minInstances: 1 } }));
+    for (let session = 1; session <= 4; session += 1) {
+      const [before] = world.instances('web', 'run');
+      world.report(before!.id, { state: 'unhealthy', spent: true, error: 'used up by a session (disposable)' });
+      world.run(4);
+      // A failed start would have been followed by a pause that doubles each time.
+      expect(world.instances('web', 'run').map(({ id }) => id)).toEqual([expect.not.stringMatching(before!.id)]);
+    }
+  });
+});

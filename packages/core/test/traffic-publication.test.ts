@@ -76,6 +76,13 @@ test('a backend that refuses connections is told, however quiet it is', () => {
   expect(trafficOfHosts(published('vm1', reportOf({ shop: refusing }))).get('vm1')!.endpoints).toEqual({ shop: refusing });
 });
 
+test('a queue and a used up backend are told, however quiet the rest is', () => {
+  const spent = { ...QUIET, backends: { old: { active: 0, requests: 0, errors: 0, refused: 0, spent: true } } };
+  for (const traffic of [{ ...QUIET, backends: {}, pending: 1 }, spent]) {
+    expect(trafficOfHosts(published('vm1', reportOf({ shop: traffic }))).get('vm1')!.endpoints).toEqual({ shop: traffic });
+  }
+});
+
 test('a host of whose report a part is missing or older is not heard, the others are', () => {
   const other = published('vm2', reportOf({}));
   const report = reportOf(named(ENDPOINTS, busy));

@@ -197,3 +197,29 @@ describe('no data is not zero', () => {
     expect(over([newborn]).metrics['rate']?.value).toBe(1);
   });
 });
+
+describe('what a load balancer cannot tell is missing, which is not zero', () => {
+  const known = (balancer: MeasureOptions['balancer'], overrides: Partial<EndpointTraffic> = {}): readonly string[] =>
+    Object.keys(over([report(steady(10, S0, S0 + 100), overrides)], { balancer: balancer ?? null }).metrics).sort();
+
+  test('nginx tells nothing of a queue, for it has none', () => {
+    expect(known('nginx')).toEqual(['active', 'bytes', 'errors', 'instances', 'rate', 'response']);
+  });
+
+  test('tcp tells of its queue, also when nobody stands in it, and nothing of answers', () => {
+    expect(known('tcp')).toEqual(['active', 'bytes', 'errors', 'instances', 'pending', 'rate']);
+    expect(values([report([])], { balancer: 'tcp' })['pending']).toBe(0);
+  });
+
+  test('dnsmasq sees nobody at all', () => {
+    expect(known('dnsmasq')).toEqual(['instances']);
+  });
+
+  test('queues are summed over the hosts', () => {
+    const queue = (pending: number): TrafficReport => {
+      const { endpoints, ...rest } = report([]);
+      return { ...rest, endpoints: { web: { ...endpoints['web']!, pending } } };
+    };
+    expect(over([queue(3), queue(4)], { balancer: 'tcp' }).metrics['pending']).toMatchObject({ kind: 'total', value: 7 });
+  });
+});

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { BalancerDriver } from '@reactor/agent';
 import type { DaemonConfig } from '@reactor/config';
 import type { LogLevel, Meter } from '@reactor/core';
+import { createDnsmasq, type DnsmasqOptions } from '@reactor/dnsmasq';
 import { createHaproxy } from '@reactor/haproxy';
 import { createNginx, type NginxOptions } from '@reactor/nginx';
+import { createTcp } from '@reactor/tcp';
 import { findProgram, lookForProgram } from './program.js';
 
 export interface BalancerSurroundings {
@@ -14,7 +16,34 @@ export interface BalancerSurroundings {
 
 /** The load balancers this host can run, each made when it is first needed; see `combineDrivers`. */
 export function balancerDrivers(config: DaemonConfig, surroundings: BalancerSurroundings): readonly BalancerDriver[] {
-  return [nginxDriver(config, surroundings), haproxyDriver(config, surroundings)];
+  const makers = [nginxDriver, haproxyDriver, tcpDriver, dnsmasqDriver];
+  return makers.map((make) => make(config, surroundings));
+}
+
+function tcpDriver(config: DaemonConfig, { log }: BalancerSurroundings): BalancerDriver {
+  const directory = join(config.manager.dataDir, 'tcp');
+  return {
+    kind: 'tcp',
+    ranBefore: existsSync(directory),
+    missing: () => null,
+    create: () => createTcp({ directory, log }),
+  };
+}
+
+function dnsmasqDriver(config: DaemonConfig, { log }: BalancerSurroundings): BalancerDriver {
+  const { binary, port, pidFile, configPath, hostsPath } = config.dnsmasq;
+  const directory = join(config.manager.dataDir, 'dnsmasq');
+  const find = programOf('dnsmasq', binary, 'dnsmasq');
+  const mode: DnsmasqOptions['mode'] =
+    pidFile !== null && configPath !== null && hostsPath !== null
+      ? { kind: 'system', pidFile, configPath, hostsPath }
+      : { kind: 'own', directory };
+  return {
+    kind: 'dnsmasq',
+    ranBefore: existsSync(mode.kind === 'own' ? directory : mode.hostsPath),
+    missing: find.missing,
+    create: () => createDnsmasq({ mode, binary: find.path(), port, log }),
+  };
 }
 
 function nginxDriver(config: DaemonConfig, surroundings: BalancerSurroundings): BalancerDriver {

@@ -81,7 +81,7 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
       sslCertificate: null,
       sslKey: null,
     },
-    tcp: { exclusive: true, disposable: false, disposeMinMs: 30_000, reconnectMs: 60_000, clientSubnets: [] },
+    tcp: { exclusive: true, disposable: false, disposeMinMs: 30_000, reconnectMs: 60_000, clientSubnets: [], balance: 'random' },
     ...change,
     scaling: {
       minInstances: 1,

@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { collect, run } from './command.js';
@@ -140,6 +150,7 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
       await until('nginx has ended', STOP_MS, () => !isNginx(master));
     }
     await endHaproxy(data);
+    await endBeside(data);
     if (cluster) {
       const ids = (await dockerCli(['ps', '-aq', '--filter', `label=reactor.cluster=${cluster}`])).split('\n').filter(Boolean);
       if (ids.length > 0) await dockerCli(['rm', '-f', ...ids]);
@@ -192,6 +203,23 @@ export function haproxyOf(data: string): { readonly configFile: string; readonly
   } catch {
     return { configFile, pid: null };
   }
+}
+
+/** The load balancers that a reactord with that data directory has started beside nginx. */
+async function endBeside(data: string): Promise<void> {
+  const started = (pid: number): boolean => {
+    try {
+      const title = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      return title.startsWith(`reactor-tcp: ${data}/`) || title.includes(`--conf-file=${data}/`);
+    } catch {
+      return false;
+    }
+  };
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 1 && started(pid));
+  for (const pid of pids) process.kill(pid, 'SIGTERM');
+  await until('what reactord started has ended', STOP_MS, () => !pids.some(started));
 }
 
 /** Also false for one that has ended and was not waited for yet. */

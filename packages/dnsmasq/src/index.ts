@@ -1,0 +1,1 @@
+export { createDnsmasq, type DnsmasqOptions } from './dnsmasq.js';

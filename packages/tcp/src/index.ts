@@ -1,0 +1,1 @@
+export { createTcp, type TcpOptions } from './tcp.js';
