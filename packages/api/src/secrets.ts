@@ -11,6 +11,9 @@ const MASKED: readonly { readonly section: RegExp; readonly key: string; readonl
   { section: /^loadbalancer:/, key: 'ssl_key', mask: (value) => (value.trim() === '' ? value : MASK) },
   { section: /^loadbalancer:/, key: 'request_headers', mask: (value) => (value.trim() === '' ? value : MASK) },
   { section: /^cloud:/, key: 'environment', mask: maskEnvironment },
+  // What a key can be guessed from is guarded like the key.
+  { section: /^endpoint$/, key: 'auth_hash', mask: (value) => (value.trim() === '' ? value : MASK) },
+  { section: /^endpoint$/, key: 'auth_salt', mask: (value) => (value.trim() === '' ? value : MASK) },
 ];
 
 /** `A=1,B=2` to `A=***,B=***`. A piece without `=` may be the rest of a value that has a comma in it: masked whole. */
@@ -22,7 +25,8 @@ function maskEnvironment(value: string): string {
 }
 
 function environmentItems(value: string): readonly { readonly name: string | null; readonly text: string }[] {
-  return value.split(',').map((text) => ({ name: /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*=/.exec(text)?.[1] ?? null, text }));
+  // A comma of a value is written with a backslash.
+  return value.split(/(?<!\\),/).map((text) => ({ name: /^\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*=/.exec(text)?.[1] ?? null, text }));
 }
 
 export function maskSecrets(document: ConfigDocument): ConfigDocument {

@@ -98,8 +98,11 @@ function parseHttp(text: string): Parsed<EndpointUrl> {
 /** A name, an IPv4 address, or an IPv6 address, whose brackets stay. */
 function parseUrlHost(text: string): Parsed<string> {
   if (!text.startsWith('[')) return parseHost(text);
-  return isIPv6(text.slice(1, -1)) ? parsed(text.toLowerCase()) : fault(1, `${quote(text)} is not an IPv6 address`);
+  return isWholeIPv6(text.slice(1, -1)) ? parsed(text.toLowerCase()) : fault(1, `${quote(text)} is not an IPv6 address`);
 }
+
+/** Without a zone (`fe80::1%eth0`), which means something on one host only and is no part of an address elsewhere. */
+const isWholeIPv6 = (text: string): boolean => isIPv6(text) && !text.includes('%');
 
 function pathFault(path: string): { readonly column: number; readonly message: string } | null {
   if (path.length > PATH_LENGTH_MAX) return { column: 1, message: `path longer than ${PATH_LENGTH_MAX}` };
@@ -147,12 +150,12 @@ export function wouldLoop(redirect: string, url: EndpointUrl): boolean {
 
 /** `host` or `host:port`; `[v6]:port` for IPv6. Port null means the endpoint's. */
 export function parseStaticInstance(text: string): Parsed<{ readonly host: string; readonly port: number | null }> {
-  if (isIPv6(text)) return parsed({ host: text, port: null });
+  if (isWholeIPv6(text)) return parsed({ host: text, port: null });
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(.*))?$/.exec(text);
   if (match === null) return fault(1, `${quote(text)} is not host or host:port`);
   const bare = match[1]!.replace(/^\[|\]$/g, '');
   const host = match[1]!.startsWith('[')
-    ? isIPv6(bare)
+    ? isWholeIPv6(bare)
       ? parsed(bare)
       : fault(1, `${quote(text)} is not an IP address`)
     : parseHost(bare);

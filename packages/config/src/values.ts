@@ -111,15 +111,18 @@ function warning(places: Places, section: string, key: string | null, message: s
   return { message: text, section, key, line, column: spot?.column ?? null };
 }
 
+/** More are no slips of a hand, and looking for what each was meant to be would take seconds. */
+const UNKNOWN_TOLD_MAX = 100;
+
 /** Unknown names are kept, as they may be a newer version's; but most are misspelt, and nothing else would say so. */
 function unknownNames(scope: Scope, document: ConfigDocument, places: Places): readonly Warning[] {
   const known = keysBySection(scope);
-  const warnings: Warning[] = [];
+  const unknown: (() => Warning)[] = [];
   for (const [section, values] of Object.entries(document)) {
     const keys = known.get(section)?.map(({ key }) => key);
     if (keys === undefined) {
-      const message = `unknown section ${quote(section)}${didYouMean(section, known.keys())}`;
-      warnings.push(warning(places, section, null, message, places.sections.get(section) ?? null));
+      const message = () => `unknown section ${quote(section)}${didYouMean(section, known.keys())}`;
+      unknown.push(() => warning(places, section, null, message(), places.sections.get(section) ?? null));
       continue;
     }
     for (const key of Object.keys(values).filter((each) => !keys.includes(each))) {
@@ -127,8 +130,11 @@ function unknownNames(scope: Scope, document: ConfigDocument, places: Places): r
       // A key of [DEFAULT] is in every section, of which it fits one or none.
       if (place?.inherited) continue;
       const spot = place === null ? null : { line: place.line, column: place.column };
-      warnings.push(warning(places, section, key, `unknown key ${quote(key)}${didYouMean(key, keys)}`, spot));
+      unknown.push(() => warning(places, section, key, `unknown key ${quote(key)}${didYouMean(key, keys)}`, spot));
     }
   }
-  return warnings;
+  const told = unknown.slice(0, UNKNOWN_TOLD_MAX).map((tell) => tell());
+  const rest = unknown.length - told.length;
+  const more = `${named(places.source)}${rest} more unknown names`;
+  return rest === 0 ? told : [...told, { message: more, section: null, key: null, line: null, column: null }];
 }
