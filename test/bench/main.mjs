@@ -18,7 +18,7 @@ const README = join(ROOT, 'README.md');
 const ON_MACHINE = ['log-reader', 'plan', 'round', 'start-up'];
 /** Makes hosts of its own: namespaces beside each other, which a sandbox has no room for. */
 const ON_HOSTS = ['cluster'];
-const IN_SANDBOX = ['spike', 'balancer', 'scale-events', 'idle'];
+const IN_SANDBOX = ['spike', 'balancer', 'tcp', 'scale-events', 'idle'];
 const ALL = [...ON_MACHINE, ...IN_SANDBOX, ...ON_HOSTS];
 /** A good run of either takes a third of it; nothing here may hang for ever. */
 const MACHINE_LIMIT_MS = 180_000;

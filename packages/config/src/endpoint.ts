@@ -5,6 +5,8 @@ import {
   type ContainerConfig,
   type EndpointConfig,
   type HaproxyConfig,
+  METRIC_KINDS,
+  measures,
   type NginxConfig,
   type TcpConfig,
   type UrlScheme,
@@ -270,6 +272,17 @@ function adviseTogether(values: Values, config: EndpointConfig, reported: Readon
     values.warn(KEY.rebalance, 'has no effect with strategy = binpack, which fills hosts on purpose', KEY.strategy);
   }
   for (const { message } of adviseRules(config.scaling.rules, reported)) values.warn(KEY.rules, message);
+  for (const metric of unmeasured(config, reported)) {
+    const message = `${loadBalancer} does not measure ${metric}: until it is posted, the count cannot fall`;
+    values.warn(KEY.rules, message, KEY.loadBalancer);
+  }
+}
+
+/** Metrics of rules that Reactor knows, but the endpoint's load balancer cannot tell. */
+function unmeasured({ loadBalancer, metricsSource, scaling }: EndpointConfig, reported: ReadonlySet<string>): readonly string[] {
+  if (loadBalancer === null || metricsSource !== null) return [];
+  const asked = [...new Set(scaling.rules.map(({ metric }) => metric))].filter((metric) => Object.hasOwn(METRIC_KINDS, metric));
+  return asked.filter((metric) => METRIC_KINDS[metric] !== 'direct' && !reported.has(metric) && !measures(loadBalancer, metric));
 }
 
 function freezeAll<T>(value: T): T {
