@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startBareNginx } from './bare-nginx.mjs';
+import { startClients } from './clients.mjs';
 import { figure } from './figure.mjs';
 import { startHost } from './serving-host.mjs';
 
@@ -16,7 +15,6 @@ const PACE_MS = 1_000;
 const PER_SECOND = 500;
 /** What one busy client keeps open. */
 const CONNECTIONS = 32;
-const CLIENT = fileURLToPath(new URL('steady-client.mjs', import.meta.url));
 
 export async function measure(say) {
   const host = await startHost();
@@ -62,8 +60,8 @@ function tellFailures(say, whose, loads) {
 
 /** Both kinds of clients at once. */
 async function underLoad(url, work) {
-  const single = startClients(url, 0);
-  const keepAlive = startClients(url, CONNECTIONS);
+  const single = startClients(url, PER_SECOND, 0);
+  const keepAlive = startClients(url, PER_SECOND, CONNECTIONS);
   try {
     await work();
   } finally {
@@ -71,22 +69,6 @@ async function underLoad(url, work) {
     keepAlive.end();
   }
   return { single: await single.result, keepAlive: await keepAlive.result };
-}
-
-function startClients(url, connections) {
-  const child = spawn(process.execPath, [CLIENT, url, PER_SECOND, connections].map(String), {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout.on('data', (part) => {
-    text += part;
-  });
-  const result = new Promise((resolve, reject) => {
-    child.once('close', () =>
-      text === '' ? reject(new Error('the clients ended without a result')) : resolve(JSON.parse(text)),
-    );
-  });
-  return { result, end: () => child.stdin.end() };
 }
 
 async function scaleEvents(host) {

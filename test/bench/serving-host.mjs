@@ -26,13 +26,13 @@ export async function startHost() {
     reactor,
     client,
     /** Deploys an endpoint on `port` and waits until its first instances answer. */
-    async deploy(name, { port, min = 1, max = min, scaling = '' }) {
+    async deploy(name, { port, min = 1, max = min, scaling = '', loadBalancer = 'nginx' }) {
       await client.manageEndpoint(
         name,
         `[endpoint]
 url=http://:${port}
 cloud=docker
-loadbalancer=nginx
+loadbalancer=${loadBalancer}
 port=${WEB_PORT}
 decommissioned_timeout=1
 [scaling]

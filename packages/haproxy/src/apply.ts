@@ -27,6 +27,8 @@ const TEST_LIMIT = 200;
 /** A refused service is tried again after this, in case what it lacked has come; until then its text is not tested again. */
 const REFUSED_KEEP_MS = 60_000;
 const ACKNOWLEDGE_LIMIT_MS = 5_000;
+/** Certificates are read and threads begun: seconds, on a machine that is busy. */
+const START_LIMIT_MS = 15_000;
 
 export class Application {
   readonly #options: ApplyOptions;
@@ -63,12 +65,12 @@ export class Application {
     const { files, log, ended } = this.#options;
     const started = startMaster(files.place, ended);
     const structure = structureOf(files.current() ?? '');
-    const runs = await until(ACKNOWLEDGE_LIMIT_MS, async () => {
+    const runs = await until(START_LIMIT_MS, async () => {
       if (started.problem() !== null) return false;
       return (await this.#current(structure)) === null ? null : true;
     });
     if (runs === true) return log('info', `haproxy started, process ${findMaster(files.place)}`);
-    const why = started.problem() ?? `not running after ${ACKNOWLEDGE_LIMIT_MS / 1000} s`;
+    const why = started.problem() ?? `not running after ${START_LIMIT_MS / 1000} s`;
     throw new ReactorError('balancer_unavailable', `haproxy does not start: ${why}`);
   }
 

@@ -318,3 +318,46 @@ test('a port that another program has, and a certificate that haproxy refuses, s
   expect((await ask(free)).body).toBe('free');
   expect((await balancer.apply(services)).changed).toBe(false);
 });
+
+test('what passes its test and still cannot be run is taken back: the last good configuration serves on, also when asked again', async () => {
+  const port = await freePort();
+  const [a, b] = [backendAt(await named('a'), 'a'), backendAt(await named('b'), 'b')];
+  const first = await haproxy.open();
+  await first.apply([serviceAt('web', port, { backends: [a] })]);
+  await first.close();
+  const good = readFileSync(haproxy.place.configFile, 'utf8');
+  const broken = await haproxy.open({ statsPath: '/no-such-directory/stats.sock' });
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await expect(broken.apply([serviceAt('web', port, { backends: [b] })])).rejects.toThrow('its workers did not change');
+    expect(readFileSync(haproxy.place.configFile, 'utf8')).toBe(good);
+    expect((await ask(port)).body).toBe('a');
+  }
+  await broken.close();
+  const mended = await haproxy.open();
+  await mended.apply([serviceAt('web', port, { backends: [b] })]);
+  expect((await ask(port)).body).toBe('b');
+});
+
+test('what our allow-list lets through is what haproxy takes', async () => {
+  const balancer = await haproxy.open({ globalOptions: ['log local0', 'log 127.0.0.1:514 local1 notice', 'nbthread 2'] });
+  const odd = 'a.b_c~!&()*+,:=@-';
+  const port = await freePort();
+  const backends = [backendAt(await haproxy.backend((request, response) => response.end(request.url)), 'v6', 65_535)];
+  const services = (['roundrobin', 'leastconn', 'uri', 'source'] as const).map((balance, index) =>
+    serviceAt(balance, port, {
+      host: ['a_b.c', '10.0.0.1', '[::1]', null][index]!,
+      path: `/${odd}/`,
+      redirect: `http://x.y:81/${odd}?${odd}`,
+      backends: [...backends, backendAt(1, 'dead', 1, '::1')].slice(0, index === 3 ? 1 : 2),
+      haproxy: {
+        balance,
+        sticky: true,
+        checkUrl: index === 3 ? null : `/${odd}?${odd}`,
+        errorLocation: `https://x.y/${odd}/CODE?${odd}`,
+      },
+    }),
+  );
+  const tcp = serviceAt('tcp', await freePort(), { scheme: 'tcp', haproxy: { sticky: true, checkUrl: '/' }, backends });
+  expect((await balancer.apply([...services, tcp])).setAside).toEqual({});
+  expect((await ask(port, { path: `/${odd}/x` })).body).toBe('/x');
+});
