@@ -73,15 +73,16 @@ export async function commitEndpoint(context: ApiContext, change: Change): Promi
     const next = change.next(live?.value ?? null, moment.cluster, stored);
     const { record, draft } = next;
     const named = draft === null ? [] : checkSources(stored, draft.config, moment.cluster);
-    const shared = draft === null ? [] : sharing(context, stored, draft.config, moment.cluster);
-    const warnings = [...(draft?.warnings ?? []), ...named, ...shared];
+    // Asked for when it is done: of a hundred at the same moment each tries a hundred times.
+    const warnings = (): readonly string[] =>
+      draft === null ? [] : [...draft.warnings, ...named, ...sharing(context, stored, draft.config, moment.cluster)];
     if (before !== null && record === before.value && next.also === undefined) {
-      return { revision: before.revision, warnings, stored };
+      return { revision: before.revision, warnings: warnings(), stored };
     }
     const claims = draft !== null && context.claims.check(stored, draft.config, live?.value ?? null, moment.cluster);
     const commit = commitOf(place, next);
     const result = await context.store.commit(claims ? guarded(commit, moment.settings) : commit);
-    if (result.kind === 'committed') return { revision: result.revision, warnings, stored };
+    if (result.kind === 'committed') return { revision: result.revision, warnings: warnings(), stored };
     // Losing the race for the guard of URLs is nobody's doing; losing the record means that somebody else changed it.
     if (result.key === KEYS.settings) lostGuards++;
     else if (change.merges) attempt++;

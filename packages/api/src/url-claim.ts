@@ -41,7 +41,8 @@ function claimOf(config: EndpointConfig): Claim | null {
 
 function sharedSettings(config: EndpointConfig): readonly unknown[] {
   const { loadBalancer, nginx, haproxy, tcp } = config;
-  if (loadBalancer === 'nginx') return [nginx.ssl, nginx.sslCertificate, nginx.sslKey];
+  // Not the certificate: nginx uses the one that is valid longest, so that each of them can be given the renewed one in turn.
+  if (loadBalancer === 'nginx') return [nginx.ssl];
   if (loadBalancer === 'haproxy') return [haproxy.ssl, haproxy.sslCertificate, haproxy.sslKey];
   return loadBalancer === 'tcp' ? [tcp] : [];
 }

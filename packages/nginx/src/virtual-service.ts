@@ -9,6 +9,8 @@ import {
   type NginxService as Service,
 } from '@reactor/core';
 
+import { hostCertificates } from './host-certificate.js';
+
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
  * traffic between versions (as in 2013). Whatever a user wrote is held to an allow-list here once more, whoever checked it
@@ -57,7 +59,7 @@ export interface Grouping {
   /** By port, host (none first), path. */
   readonly virtual: readonly VirtualService[];
   readonly setAside: Readonly<Record<string, string>>;
-  /** What keeps a place of http from sending clients on to https; the endpoints themselves are served. */
+  /** What is not as an endpoint would have it: its certificate, its place of http. It is served all the same. */
   readonly remarks: readonly string[];
 }
 
@@ -81,7 +83,6 @@ export function groupServices(services: readonly Service[]): Grouping {
   const setAside: Record<string, string> = {};
   const groups = new Map<string, Service[]>();
   const schemes = new Map<number, { scheme: string; endpoint: string }>();
-  const pairs = new Map<string, { pair: KeyPair; endpoint: string }>();
   for (const service of [...services].sort((a, b) => compare(a.endpoint, b.endpoint))) {
     const reason = faultOf(service);
     if (reason !== null) {
@@ -95,27 +96,18 @@ export function groupServices(services: readonly Service[]): Grouping {
       setAside[service.endpoint] = `port ${port} already serves ${holder.scheme} for endpoint '${holder.endpoint}'`;
       continue;
     }
-    const { sslCertificate: certificate, sslKey } = service.nginx;
-    if (certificate !== null && sslKey !== null) {
-      const pair = { certificate, key: sslKey };
-      const first = pairs.get(serverKey(service.url)) ?? { pair, endpoint: service.endpoint };
-      pairs.set(serverKey(service.url), first);
-      if (first.pair.certificate !== certificate || first.pair.key !== sslKey) {
-        setAside[service.endpoint] = `the host already has the certificate of endpoint '${first.endpoint}' on port ${port}`;
-        continue;
-      }
-    }
     const key = urlText(service.url);
     groups.set(key, [...(groups.get(key) ?? []), service]);
   }
-  const merged = [...groups.values()].map((members) => merge(members, pairs.get(serverKey(members[0]!.url))?.pair ?? null));
+  const kept = [...groups.values()].flat();
+  const { pairs, remarks: choices } = hostCertificates(kept);
+  const merged = [...groups.values()].map((members) => merge(members, pairs.get(serverKey(members[0]!.url)) ?? null));
   const holder = schemes.get(HTTP_PORT);
   const sent = holder?.scheme === 'https' ? [] : sentToHttps(groups);
-  const remarks = [...groups.values()]
-    .flat()
+  const unsent = kept
     .filter(({ nginx }) => nginx.redirectHttp && holder?.scheme === 'https')
     .map(({ endpoint }) => `redirect_http of '${endpoint}': port ${HTTP_PORT} serves https for endpoint '${holder!.endpoint}'`);
-  return { virtual: [...merged, ...sent].sort(byPlace), setAside, remarks };
+  return { virtual: [...merged, ...sent].sort(byPlace), setAside, remarks: [...choices, ...unsent] };
 }
 
 /** Places of http that send clients on; a place that an endpoint serves itself is that endpoint's. */

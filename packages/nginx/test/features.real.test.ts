@@ -242,10 +242,13 @@ test('with client_keepalive = 0 no reload cuts off a client, of keep-alive clien
       }
     }),
   );
-  for (let reload = 1; reload <= 5; reload++) await balancer.apply([service(reload)]);
+  for (let reload = 1; reload <= 5; reload++) {
+    const before = sent;
+    await balancer.apply([service(reload)]);
+    await eventually(async () => (sent >= before + 40 ? true : null));
+  }
   loading = false;
   await load;
   agent.destroy();
   expect(failures).toEqual([]);
-  expect(sent).toBeGreaterThan(100);
 });

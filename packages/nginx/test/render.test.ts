@@ -1,6 +1,7 @@
 import type { NginxConfig, NginxService as Service } from '@reactor/core';
 import fc from 'fast-check';
 import { portsOf, renderMain, renderShared, renderSites } from '../src/render.js';
+import { selfSigned } from '../src/self-signed.js';
 import { groupServices } from '../src/virtual-service.js';
 import { type Statement, statementsOf } from './nginx-syntax.js';
 import { backendAt, serviceAt } from './services.js';
@@ -156,21 +157,25 @@ describe('sites', () => {
     ]);
   });
 
-  test('all of one host and port have its one certificate; an endpoint with another is told whose it is', () => {
-    const other = PEM.replace('QUJD', 'QUJE');
-    const tls = (path: string, certificate: string | null) =>
+  test('all of one host and port have its one certificate, of several that which is valid longest, whoever comes first', () => {
+    const until = (day: number) => selfSigned({ names: ['a.b'], fromMs: 0, untilMs: Date.UTC(2030, 0, day) });
+    const [short, long] = [until(1), until(2)];
+    const tls = (path: string, pair: { certificate: string; key: string } | null) =>
       serviceAt(`e${path}`, 443, {
         scheme: 'https',
         host: 'a.b',
         path,
-        nginx: { ssl: true, sslCertificate: certificate, sslKey: certificate },
+        nginx: { ssl: true, sslCertificate: pair?.certificate ?? null, sslKey: pair?.key ?? null },
       });
-    const { virtual, setAside } = groupServices([tls('/', null), tls('/x/', PEM), tls('/y/', other)]);
-    expect(virtual.map((each) => [each.url.path, each.tls?.pair?.certificate])).toEqual([
-      ['/', PEM],
-      ['/x/', PEM],
-    ]);
-    expect(setAside).toEqual({ 'e/y/': "the host already has the certificate of endpoint 'e/x/' on port 443" });
+    const shown = (...services: readonly Service[]) => {
+      const { virtual, setAside, remarks } = groupServices(services);
+      expect(setAside).toEqual({});
+      return { pairs: virtual.map((each) => each.tls?.pair), remarks };
+    };
+    expect(shown(tls('/', null), tls('/x/', short), tls('/y/', short))).toEqual({ pairs: [short, short, short], remarks: [] });
+    const remarks = ["'e/x/': the certificate of 'e/y/' for the same host is valid longer, and is used"];
+    expect(shown(tls('/', null), tls('/x/', short), tls('/y/', long))).toEqual({ pairs: [long, long, long], remarks });
+    expect(shown(tls('/', null), tls('/z/', null)).pairs).toEqual([null, null]);
   });
 
   test('IPv6 backends are bracketed', () => {
@@ -195,6 +200,8 @@ describe('what is set aside', () => {
     'a..b',
     `${'x'.repeat(64)}.b`,
     '#',
+    'x; load_module /tmp/evil.so;',
+    'x\ninclude /etc/passwd;',
     '\u2028',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the attack is this text
     '${x}',
