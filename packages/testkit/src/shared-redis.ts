@@ -13,6 +13,8 @@ export interface SharedRedis {
   readonly places: readonly RedisPlace[];
   /** Starts what does not run, and waits until the master answers. */
   start(): Promise<void>;
+  /** Which of the places is the master now. */
+  master(): Promise<RedisPlace>;
   /** SIGKILL to the master; what was answered is on its disk. */
   kill(): Promise<void>;
   /** `redis-cli WORDS` on the master of this moment. */
@@ -57,6 +59,7 @@ export function createRedis(namespace: string, address: string, directory: strin
     url: `redis://${address}:${PORT}`,
     places: [server],
     start: () => server.start(),
+    master: async () => server,
     kill: () => server.kill(),
     command: (...words) => ask(server, ...words),
     keepDump: async () => {
@@ -128,6 +131,7 @@ export function createSentinelGroup(
     url: `redis+sentinel://${sentinels.map(({ address, port }) => `${address}:${port}`).join(',')}/${MASTER}/0`,
     places: [...servers, ...sentinels],
     start,
+    master,
     kill: async () => (await master()).kill(),
     command,
     keepDump: onlyOne,
