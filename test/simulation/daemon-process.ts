@@ -56,6 +56,7 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
     slots: machine.slots,
     overcommit: 0,
     labels: {},
+    newToken: () => `token-${world.newId()}`,
     portRange: PORTS,
     startLimit: 2,
     surge: () => parts.controller?.wake(),

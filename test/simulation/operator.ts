@@ -32,6 +32,7 @@ export function createOperator(world: World, oracles: Oracles): Operator {
           body: { bytes: Buffer.from(text), type: typeof body === 'string' ? 'text/plain' : 'application/json' },
           ifMatch: null,
           keyHeaders: {},
+          caller: null,
           signal: process.ended.signal,
         },
         contextOf(world, process, oracles),

@@ -87,6 +87,7 @@ async function placeDecoys(world: World): Promise<void> {
       endpoint: 'ape',
       slots: 10,
       hash: FOREIGN,
+      tokenHash: '',
       container: { image: 'good:1' } as ContainerSpec['container'],
       environment: [],
       linked: { environment: [], hostNames: [] },

@@ -67,6 +67,8 @@ export interface AgentOptions {
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** For what an instance shows to the API: 256 random bits as text. */
+  readonly newToken: () => string;
   readonly portRange: { readonly first: number; readonly last: number };
   readonly startLimit: number;
   /** The load of this host has just jumped: a reason to decide now rather than at the next round. */

@@ -30,7 +30,12 @@ export interface Evidence {
 export function reportOf(evidence: Evidence): InstanceReport {
   const { record, container, known, task } = evidence;
   if (container === null) return withoutContainer(evidence);
-  const said = { containerId: container.id, startedAtMs: container.startedAtMs, address: container.address };
+  const said: Said = {
+    containerId: container.id,
+    startedAtMs: container.startedAtMs,
+    address: container.address,
+    ...(container.tokenHash === null ? {} : { tokenHash: container.tokenHash }),
+  };
   if (record.phase === 'remove' && known !== null) return known;
   if (task === 'starting' || task === 'pulling') return report(record, task, UNREADY, said);
   if (container.status === 'created') {
@@ -83,7 +88,7 @@ function running({ record, known, health, spent }: Evidence, said: Said): Instan
   return report(record, health.failed ? 'unhealthy' : 'starting', health, said);
 }
 
-type Said = Pick<InstanceReport, 'containerId' | 'startedAtMs' | 'address'>;
+type Said = Pick<InstanceReport, 'containerId' | 'startedAtMs' | 'address' | 'tokenHash'>;
 
 function report(record: InstanceRecord, state: InstanceReport['state'], health: Health, said: Said): InstanceReport {
   return {

@@ -34,6 +34,7 @@ export interface InstancesOptions {
   readonly address: string;
   readonly apiUrl: string;
   readonly linked: LaunchOptions['linked'];
+  readonly newToken: () => string;
   readonly ports: PortPool;
   /** How many containers may be created and started at the same time. */
   readonly startLimit: number;
@@ -129,6 +130,7 @@ export function createInstances(options: InstancesOptions): Instances {
         address: options.address,
         apiUrl: options.apiUrl,
         linked: options.linked,
+        newToken: options.newToken,
         signal: stop.signal,
         progress: (line) => tell(record.endpoint, 'info', 'IMAGE_PULL', `${record.container.image}: ${line}`),
         starting: async () => {

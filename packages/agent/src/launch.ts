@@ -1,4 +1,12 @@
-import { type Container, type ContainerEngine, type InstanceRecord, type LinkedAddresses, ReactorError } from '@reactor/core';
+import {
+  type Container,
+  type ContainerEngine,
+  hashToken,
+  type InstanceRecord,
+  type LinkedAddresses,
+  ReactorError,
+  TOKEN_VARIABLE,
+} from '@reactor/core';
 import type { PortPool } from './port-pool.js';
 
 /** Brings one instance's container up: image, port, create, start. */
@@ -13,6 +21,8 @@ export interface LaunchOptions {
   readonly apiUrl: string;
   /** What the container is told of other endpoints. Throws when one of them is not there. */
   readonly linked: (record: InstanceRecord) => Promise<LinkedAddresses>;
+  /** A secret that nobody can guess. */
+  readonly newToken: () => string;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
   /** The image is here; what follows is short. */
@@ -27,6 +37,7 @@ export async function launch(record: InstanceRecord, options: LaunchOptions): Pr
   const { engine } = options;
   await engine.prepare(record.container.image, options.progress, options.signal);
   const release = await options.starting();
+  const token = options.newToken();
   try {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -36,11 +47,13 @@ export async function launch(record: InstanceRecord, options: LaunchOptions): Pr
           endpoint: record.endpoint,
           slots: record.slots,
           hash: record.hash,
+          tokenHash: hashToken(token),
           container: record.container,
           environment: [
             ['REACTOR_API', options.apiUrl],
             ['REACTOR_ENDPOINT', record.endpoint],
             ['REACTOR_INSTANCE', record.id],
+            [TOKEN_VARIABLE, token],
             ['_REACTOR_SCHEDULER_SLOTS', String(record.slots)],
           ],
           linked: await options.linked(record),

@@ -106,6 +106,7 @@ async function start(): Promise<void> {
     slots: 1000,
     overcommit: 0,
     labels: {},
+    newToken: () => 'token',
     portRange: { first: port, last: port },
     startLimit: 2,
     surge: () => undefined,

@@ -34,6 +34,7 @@ const container: Container = {
   endpoint: 'web',
   slots: 10,
   hash: 'h',
+  tokenHash: null,
   status: 'running',
   startedAtMs: 5,
   exitCode: null,

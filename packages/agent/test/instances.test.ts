@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   type Cluster,
+  type ContainerSpec,
+  hashToken,
   type InstanceRecord,
   type InstanceReport,
   KEYS,
@@ -72,6 +74,7 @@ function agent(): void {
     meter: { add: () => undefined, set: () => undefined, observe: () => undefined },
     log: (_level, message) => void told.push(message),
     tell: (_endpoint, _level, event) => void told.push(event),
+    newToken: () => 'token-of-the-test',
     wake: () => undefined,
     signal: stop.signal,
   });
@@ -221,4 +224,17 @@ test('a container that somebody removed is told as gone and not started again', 
 test('instances placed on other hosts are none of its business', async () => {
   expect(await round(record({ host: 'vm2' }))).toBe(false);
   expect(engine.calls.filter((call) => call.method !== 'list')).toEqual([]);
+});
+
+test('a container is given a token, and only its hash is labelled and reported', async () => {
+  const started: ContainerSpec[] = [];
+  const start = engine.start.bind(engine);
+  engine.start = (spec) => {
+    started.push(spec);
+    return start(spec);
+  };
+  await untilState('ready', record());
+  expect(started[0]?.environment).toContainEqual(['REACTOR_TOKEN', 'token-of-the-test']);
+  expect(report()?.tokenHash).toBe(hashToken('token-of-the-test'));
+  expect(JSON.stringify([...reports.values(), ...(await engine.list())])).not.toContain('token-of-the-test');
 });

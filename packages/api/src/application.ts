@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { describeError, ReactorError } from '@reactor/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { callerOf, TOKEN_HEADER } from './caller.js';
 import type { ApiContext } from './context.js';
 import type { ErrorTeller } from './error-reply.js';
 import { checkOrigin, type Gate, keyHeaders } from './gate.js';
@@ -76,10 +77,9 @@ async function answer(
   const route = routeFor(routes, request, response);
   const query = readQuery(checkTarget(request.originalUrl).search, route);
   const { context, settings, staleSinceMs } = readingFor(route, request, parts);
-  if (!route.open) {
-    await gate.admit(request, settings);
-    if (staleSinceMs() === null) teller.reached();
-  }
+  const caller = route.caller === undefined ? null : callerOf((await context.moment()).cluster, request.headers[TOKEN_HEADER]);
+  if (!route.open && route.caller !== 'token') await gate.admit(request, settings);
+  if (!route.open && staleSinceMs() === null) teller.reached();
   const left = new AbortController();
   const leave = (): void => left.abort();
   response.once('close', leave);
@@ -88,7 +88,8 @@ async function answer(
     if (closing.aborted) leave();
     const reply = await route.answer(
       {
-        params: textParams(request.params),
+        params: { ...textParams(request.params), ...(caller === null ? {} : { endpoint: caller.endpoint }) },
+        caller,
         query,
         body: hasBody(request) ? await readBody(request) : NO_BODY,
         ifMatch: readIfMatch(request),

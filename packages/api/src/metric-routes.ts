@@ -39,7 +39,7 @@ async function showMetrics(request: RouteRequest, context: ApiContext): Promise<
 async function showBackendMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const { config } = resolveEndpoint(endpoint.value.document);
-  const backend = backendNamed(request.params['backend'] ?? '', name, config, cluster);
+  const backend = backendNamed(request.caller?.instance ?? request.params['backend'] ?? '', name, config, cluster);
   const posted = await postedAbout(name, context);
   return json(backendMetrics(name, backend, config, { reports: await trafficReports(context), posted, nowMs: context.now() }));
 }
@@ -49,7 +49,8 @@ async function postMetrics(request: RouteRequest, context: ApiContext): Promise<
   const values = readPostedValues(readJson(request.body));
   const { name, endpoint, cluster } = await liveEndpoint(request, context);
   const { config } = resolveEndpoint(endpoint.value.document);
-  const asked = request.params['backend'];
+  // An instance speaks for itself only.
+  const asked = request.caller?.instance ?? request.params['backend'];
   const backend = asked === undefined ? null : backendNamed(asked, name, config, cluster);
   const { windowMs } = config.scaling;
   const report = publishedMetrics(name, backend, { atMs: context.now(), by: context.host, values });

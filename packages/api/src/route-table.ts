@@ -26,12 +26,38 @@ const TABLE: readonly Route[] = [
   ...LOG_ROUTES,
 ];
 
+const ENDPOINT = '/endpoints/:endpoint';
+
+/** What an instance may ask about its own endpoint with its token alone: what 2013 gave to an endpoint's own key. */
+const FOR_INSTANCES: ReadonlySet<string> = new Set(
+  [
+    'state',
+    'ips',
+    'instances',
+    'metrics',
+    'metrics/:backend',
+    'log',
+    'sessions',
+    'sessions/:session',
+    'metadata',
+    'metadata/:key',
+  ].map((below) => `${ENDPOINT}/${below}`),
+);
+/** Where the token says which endpoint is meant, and the key that it may be done. */
+const FOR_KEYS: ReadonlySet<string> = new Set([ENDPOINT, `${ENDPOINT}/alias`, `${ENDPOINT}/rename`, `${ENDPOINT}/instances/:id`]);
+
+/** The same route about the endpoint of the instance that asks; none for the others. */
+function ofCallers(route: Route): readonly Route[] {
+  const caller = FOR_INSTANCES.has(route.path) ? 'token' : FOR_KEYS.has(route.path) ? 'token and key' : null;
+  return caller === null ? [] : [{ ...route, path: route.path.replace(ENDPOINT, '/endpoint'), caller }];
+}
+
 /** Every path the API answers, with its routes by method. */
 export const PATHS: ReadonlyMap<string, ReadonlyMap<Method, Route>> = pathsOf(TABLE);
 
 function pathsOf(table: readonly Route[]): ReadonlyMap<string, ReadonlyMap<Method, Route>> {
   const paths = new Map<string, Map<Method, Route>>();
-  for (const route of table) {
+  for (const route of table.flatMap((each) => [each, ...ofCallers(each)])) {
     const prefixes = route.versions.length === 0 ? [''] : route.versions.map((version) => `/${version}`);
     for (const prefix of prefixes) {
       const path = `${prefix}${route.path}`;

@@ -1,3 +1,4 @@
+import type { Caller } from './caller.js';
 import type { ApiContext } from './context.js';
 
 /** What a handler is given: everything already read, bounded and checked for form; it answers a value and sends nothing itself. */
@@ -7,6 +8,8 @@ export interface RouteRequest {
   /** Only the parameters the route lists, each at most once. */
   readonly query: ReadonlyMap<string, string>;
   readonly body: Body;
+  /** The instance that asks, where it is known by its token; null where the path names the endpoint. */
+  readonly caller: Caller | null;
   /** The revision If-Match asks for; null without the header or with `*`. */
   readonly ifMatch: number | null;
   /** The headers the caller showed its key with; never kept, only shown to the daemons of other hosts. */
@@ -46,6 +49,8 @@ export interface Route {
   /** Query parameters it takes; any other one is refused by name. */
   readonly query: readonly string[];
   readonly answer: (request: RouteRequest, context: ApiContext) => Promise<Reply>;
+  /** Set where the endpoint is that of the instance which asks: for its token alone, or for the key as well. */
+  readonly caller?: 'token' | 'token and key';
 }
 
 /** In 2013 too. */

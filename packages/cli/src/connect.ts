@@ -1,11 +1,11 @@
 import { type Client, createClient } from '@reactor/client';
+import { TOKEN_VARIABLE } from '@reactor/core';
 import type { CommandLine } from './command-line.js';
 import type { Io } from './io.js';
 import { clockTime } from './output/log-line.js';
 import type { Output } from './output.js';
 import { authKey } from './password.js';
 import { UsageError } from './usage-error.js';
-import { TOKEN_VARIABLE } from './verb.js';
 
 /** The daemon answers within this, or something is wrong that waiting does not mend. */
 const DEFAULT_TIMEOUT_S = 10;

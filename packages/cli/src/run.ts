@@ -1,10 +1,10 @@
-import { describeError } from '@reactor/core';
+import { describeError, TOKEN_VARIABLE } from '@reactor/core';
 import { type CommandLine, readCommandLine } from './command-line.js';
 import type { Io } from './io.js';
 import { OPTION_NAMES, type OptionName, optionSpec } from './option-table.js';
 import { createOutput, type Output } from './output.js';
 import { UsageError, usageMessage } from './usage-error.js';
-import { type Call, DONE, REFUSED, TOKEN_VARIABLE, USAGE, usageLine, type Verb } from './verb.js';
+import { type Call, DONE, REFUSED, USAGE, usageLine, type Verb } from './verb.js';
 import { findVerb, VERBS } from './verb-table.js';
 import { versionText } from './version.js';
 

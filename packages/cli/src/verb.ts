@@ -36,9 +36,6 @@ export interface Call {
   readonly client: () => Promise<Client>;
 }
 
-/** What an instance finds in its environment, to show which one it is. */
-export const TOKEN_VARIABLE = 'REACTOR_TOKEN';
-
 export const DONE = 0;
 export const REFUSED = 1;
 export const USAGE = 2;

@@ -16,6 +16,7 @@ export * from './evaluate-json.js';
 export * from './evaluation.js';
 export * from './hold.js';
 export * from './http-header.js';
+export * from './instance-token.js';
 export * from './keys.js';
 export * from './ledger.js';
 export * from './lifecycle.js';

@@ -222,6 +222,8 @@ export interface InstanceReport {
   /** Consecutive failed health checks or upstream connect errors. */
   readonly marks: number;
   readonly wasReady: boolean;
+  /** Of the token its container was given; absent without a container, or one of before there were tokens. */
+  readonly tokenHash?: string;
   /** In plain words, null when all is well. */
   readonly error: string | null;
   /** Disposable, and used up by a session; absent otherwise. */

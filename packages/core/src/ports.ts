@@ -111,6 +111,8 @@ export interface ContainerSpec {
   readonly endpoint: string;
   readonly slots: number;
   readonly hash: string;
+  /** Of the token in its environment, by which the API knows it; see instance-token.ts. */
+  readonly tokenHash: string;
   readonly container: ContainerConfig;
   /** Added after the operator's environment, which cannot override it. */
   readonly environment: readonly (readonly [name: string, value: string])[];
@@ -133,6 +135,8 @@ export interface Container {
   readonly endpoint: string;
   readonly slots: number;
   readonly hash: string;
+  /** Null when it was started without a token. */
+  readonly tokenHash: string | null;
   readonly status: 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead';
   readonly startedAtMs: number | null;
   readonly exitCode: number | null;

@@ -92,6 +92,7 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
       slots: config.docker.slots,
       overcommit: config.docker.overcommit,
       labels: config.docker.labels,
+      newToken: () => randomBytes(TOKEN_BYTES).toString('base64url'),
       portRange: config.docker.portRange,
       startLimit: config.docker.startLimit || availableParallelism(),
       surge: () => parts.controller?.wake(),
@@ -128,6 +129,9 @@ async function openStore(config: DaemonConfig, log: Log, options: StartOptions):
   opened = true;
   return rememberViews(store, systemClock.now);
 }
+
+/** More than can be guessed, whatever the hash. */
+const TOKEN_BYTES = 32;
 
 /** Names end up in container names, file names and URLs: hex of 40 random bits, so that even 10,000 instances hardly ever meet. */
 function newId(): string {

@@ -15,6 +15,7 @@ export interface Ownership {
   readonly endpoint: string;
   readonly slots: number;
   readonly hash: string;
+  readonly tokenHash: string | null;
 }
 
 export function ownership(labels: unknown, cluster: string): Ownership | null {
@@ -25,7 +26,7 @@ export function ownership(labels: unknown, cluster: string): Ownership | null {
   if (at(labels, LABELS.cluster) !== cluster || instance === null || endpoint === null || slots === null || hash === null) {
     return null;
   }
-  return { instance, endpoint, slots, hash };
+  return { instance, endpoint, slots, hash, tokenHash: text(at(labels, LABELS.token)) };
 }
 
 /** One row of `GET /containers/json`. */

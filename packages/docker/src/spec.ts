@@ -96,6 +96,7 @@ function labels(spec: ContainerSpec, cluster: string): Readonly<Record<string, s
     [LABELS.instance]: spec.instance,
     [LABELS.slots]: String(spec.slots),
     [LABELS.hash]: spec.hash,
+    [LABELS.token]: spec.tokenHash,
     ...(publish !== null && spec.container.network === 'host'
       ? { [LABELS.address]: `${publish.hostAddress}:${publish.containerPort}` }
       : {}),

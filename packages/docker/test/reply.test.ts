@@ -121,6 +121,7 @@ describe('a row of the listing', () => {
       id: 'c0ffee',
       name: 'box',
       instance: 'i1',
+      tokenHash: null,
       endpoint: 'pyex',
       slots: 10,
       hash: 'h',

@@ -31,6 +31,7 @@ describe('the body of a container to create', () => {
       'reactor.endpoint': 'pyex',
       'reactor.instance': 'i1',
       'reactor.slots': '3',
+      'reactor.token': 'ab12',
       'reactor.hash': 'h1',
     });
   });

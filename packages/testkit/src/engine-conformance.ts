@@ -31,6 +31,7 @@ export function containerSpec(
     endpoint: 'pyex',
     slots: 10,
     hash: 'h1',
+    tokenHash: 'ab12',
     environment: [],
     linked: { environment: [], hostNames: [] },
     publish: { containerPort: 5000, hostAddress, hostPort },
@@ -96,7 +97,7 @@ type Only = (engine: ContainerEngine) => Promise<Container>;
 function describeStart(open: Open, spec: Spec, only: Only): void {
   test('a started container runs, with the facts it was started with', async () => {
     const { engine, hostAddress } = open();
-    const wanted = spec('i1', { slots: 7, hash: 'abc', endpoint: 'shop' });
+    const wanted = spec('i1', { slots: 7, hash: 'abc', tokenHash: 'cd34', endpoint: 'shop' });
     const container = await engine.start(wanted);
     expect(container).toMatchObject({
       name: 'reactor-i1',
@@ -104,6 +105,7 @@ function describeStart(open: Open, spec: Spec, only: Only): void {
       endpoint: 'shop',
       slots: 7,
       hash: 'abc',
+      tokenHash: 'cd34',
       status: 'running',
       exitCode: null,
       oomKilled: false,

@@ -239,10 +239,10 @@ function start(world: World, cluster: string, spec: ContainerSpec): Container {
   if (namesake !== undefined && kept === undefined) world.containers.delete(namesake.container.id);
   refuseTakenPort(world, spec);
   world.ids += 1;
-  const { name, instance, endpoint, slots, hash, publish } = spec;
+  const { name, instance, endpoint, slots, hash, tokenHash, publish } = spec;
   const container: Container = {
     id: kept?.container.id ?? world.ids.toString(16).padStart(64, '0'),
-    ...{ name, instance, endpoint, slots, hash },
+    ...{ name, instance, endpoint, slots, hash, tokenHash: kept?.container.tokenHash ?? tokenHash },
     status: 'running',
     startedAtMs: world.nowMs(),
     exitCode: null,
