@@ -26,10 +26,15 @@ export interface AdvertisementOptions {
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** In place of the three above, where they can change while it runs; asked at every round. */
+  readonly offer?: (() => HostOffer) | undefined;
   readonly version: string;
   /** The newest term of leadership this host has obeyed. */
   readonly epochSeen: () => EpochMark | null;
 }
+
+/** What this host gives to instances. */
+export type HostOffer = Pick<HostRecord, 'slots' | 'overcommit' | 'labels'>;
 
 export interface Advertisement {
   /** Keeps the lease, refreshes Docker's facts when they are due, writes what changed. */
@@ -88,7 +93,10 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   const round = async (): Promise<void> => {
     const current = await refresh();
     const held = await hold();
-    const text = JSON.stringify({ ...current, epochSeen: options.epochSeen() });
+    const offer = options.offer?.() ?? options;
+    const { slots, overcommit } = offer;
+    const labels = { ...current.labels, ...offer.labels };
+    const text = JSON.stringify({ ...current, slots, overcommit, labels, epochSeen: options.epochSeen() });
     if (text === written) return;
     await store.commit({ expect: [], write: [{ key: KEYS.host(options.host), value: JSON.parse(text), lease: held.id }] });
     written = text;
@@ -110,7 +118,7 @@ async function describe(options: AdvertisementOptions, startedAtMs: number, befo
       ...own,
       cpus: facts.cpus,
       memoryBytes: facts.memoryBytes,
-      labels: { ...facts.labels, ...options.labels },
+      labels: facts.labels,
       images: facts.images,
       containers: facts.foreign,
       dockerVersion: facts.version,
@@ -118,7 +126,7 @@ async function describe(options: AdvertisementOptions, startedAtMs: number, befo
     };
   } catch (error) {
     if (!(error instanceof ReactorError)) throw error;
-    const nothing = { cpus: 0, memoryBytes: 0, labels: options.labels, images: [], containers: [], dockerVersion: null };
+    const nothing = { cpus: 0, memoryBytes: 0, labels: {}, images: [], containers: [], dockerVersion: null };
     return { ...nothing, ...before, ...own, dockerError: describeError(error) };
   }
 }

@@ -16,7 +16,7 @@ import {
   spentBackends,
   startLoop,
 } from '@reactor/core';
-import { createAdvertisement } from './advertisement.js';
+import { createAdvertisement, type HostOffer } from './advertisement.js';
 import { createBalancing } from './balancing.js';
 import { createClientSessions } from './client-sessions.js';
 import { createComplaints } from './complaints.js';
@@ -67,6 +67,7 @@ export interface AgentOptions {
   readonly slots: number;
   readonly overcommit: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly offer?: (() => HostOffer) | undefined;
   /** For what an instance shows to the API: 256 random bits as text. */
   readonly newToken: () => string;
   readonly portRange: { readonly first: number; readonly last: number };

@@ -1,8 +1,7 @@
 import { brakeOf, describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { serves } from './endpoint-views.js';
-import { hostRows, liveHosts } from './host-views.js';
-import { managerName } from './names.js';
+import { hostRows } from './host-views.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
 import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
@@ -16,10 +15,6 @@ export const CLUSTER_ROUTES: readonly Route[] = [
   route('POST', '/auth_key', postAuthKey, { versions: BOTH }),
   // A stub in 2013 already; old clients ask for it.
   route('GET', '/domain', async () => json({ domain: null }), { versions: ['v1.0'] }),
-  // Every daemon reads its own file; the route stays for clients that list it.
-  route('GET', '/managers/configs', async () => json([]), { versions: BOTH }),
-  route('GET', '/managers/active', showManagers, { versions: BOTH }),
-  route('GET', '/managers/active/:manager', showManager, { versions: BOTH }),
   route('POST', '/evaluate', postEvaluate),
 ];
 
@@ -77,26 +72,6 @@ async function showInfo(_request: RouteRequest, context: ApiContext): Promise<Re
     version: context.version,
     // Without what fills pages: every image and every foreign container.
     hosts: hostRows(cluster, traffic).map(({ images: _images, containers: _containers, ...row }) => row),
-  });
-}
-
-async function showManagers(_request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { cluster } = await context.moment();
-  return json(liveHosts(cluster).map((host) => host.id));
-}
-
-/** As 2013: one that is not alive is `null`, not an error. */
-async function showManager(request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const id = managerName(request);
-  const { cluster } = await context.moment();
-  const host = cluster.hosts.get(id)?.value;
-  if (host === undefined) return json(null);
-  return json({
-    name: host.name,
-    keys: [],
-    loadbalancers: cluster.balancers.has(id) ? ['nginx', 'haproxy', 'dnsmasq', 'tcp'] : [],
-    clouds: host.dockerError === null ? ['docker'] : [],
-    leader: cluster.leader?.value.host === id,
   });
 }
 

@@ -1,5 +1,6 @@
-import { readDocument, resolveEndpoint, setValue, writeIni } from '@reactor/config';
+import { resolveEndpoint, setValue, writeIni } from '@reactor/config';
 import { type ConfigDocument, type EndpointState, type Json, namesOf, ReactorError, TOPICS } from '@reactor/core';
+import { readConfiguration } from './configuration-body.js';
 import { type ApiContext, trafficReports } from './context.js';
 import type { Draft } from './endpoint-commit.js';
 import {
@@ -81,17 +82,9 @@ async function postEndpoint(request: RouteRequest, context: ApiContext): Promise
   return json({ warnings, revision }, revision);
 }
 
-const INI_TYPES: readonly string[] = ['text/plain', 'application/x-ini', 'text/ini', 'text/x-ini'];
-
-/** Reads a configuration once; the answer makes a draft of it against what is stored. Empty is never "replace by nothing". */
-function draftReader({ bytes, type }: Body, reported: ReadonlySet<string>): (stored: ConfigDocument | null) => Draft {
-  if (type !== 'application/json' && !INI_TYPES.includes(type ?? '')) {
-    const got = type === null ? 'none' : quoted(type);
-    throw new ReactorError('media_type', `Content-Type: expected text/plain, application/x-ini or application/json, got ${got}`);
-  }
-  if (type === 'application/json') refuseOtherThanJson(bytes);
-  const read = readDocument(bytes);
-  if (isBlank(bytes)) throw new ReactorError('config_syntax', "empty config; use 'remove' to delete");
+/** Reads a configuration once; the answer makes a draft of it against what is stored. */
+function draftReader(body: Body, reported: ReadonlySet<string>): (stored: ConfigDocument | null) => Draft {
+  const read = readConfiguration(body);
   return (stored) => {
     const document = unmaskSecrets(read.document, stored);
     // Where a value was put back the text no longer says what the document does, so it has no columns to point at.
@@ -101,18 +94,6 @@ function draftReader({ bytes, type }: Body, reported: ReadonlySet<string>): (sto
       : resolveEndpoint(document, undefined, reported);
     return { document, config, warnings: [...read.warnings, ...warnings].map((warning) => warning.message) };
   };
-}
-
-/** INI, or the empty string of a 2013 client that read nothing from its input. */
-function isBlank(bytes: Buffer): boolean {
-  return /^(\ufeff)?\s*("\s*")?\s*$/.test(bytes.toString('utf8').slice(0, 1_024)) && bytes.length <= 1_024;
-}
-
-/** The reader tells INI and JSON apart by how they begin; here the sender has said which it is. */
-function refuseOtherThanJson(bytes: Buffer): void {
-  const opening = /\S/.exec(bytes.toString('utf8'))?.[0] ?? '{';
-  if (opening === '{' || opening === '"') return;
-  throw new ReactorError('config_syntax', 'expected a JSON object, or a JSON string that holds INI');
 }
 
 async function patchEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {

@@ -3,6 +3,7 @@ import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
+import { MANAGER_ROUTES } from './manager-routes.js';
 import { METADATA_ROUTES } from './metadata-routes.js';
 import { METRIC_ROUTES } from './metric-routes.js';
 import { NAME_ROUTES } from './name-routes.js';
@@ -16,6 +17,7 @@ const TABLE: readonly Route[] = [
   ...CLUSTER_ROUTES,
   ...ENDPOINT_ROUTES,
   ...METRIC_ROUTES,
+  ...MANAGER_ROUTES,
   ...NAME_ROUTES,
   ...METADATA_ROUTES,
   ...HOLD_ROUTES,

@@ -7,6 +7,7 @@ import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 /** Every documented route with a request that it answers: method, path as in the table, body. */
 const EVALUATE = '{"rules":["0 < rate < 1"],"min":1,"max":5,"instances":1,"metrics":{"rate":{"total":33.01}}}';
 const METRICS = '{"queue":12,"wait":[3,0.25]}';
+const MANAGER = '{"cloud:docker":{"slots":"500"}}';
 const ACTION = '{"action":"start"}';
 const DOCUMENTED: readonly (readonly [method: string, path: string, body?: string])[] = [
   ['GET', '/'],
@@ -25,6 +26,14 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['DELETE', '/v1.1/hosts/:host'],
   ['GET', '/v1.0/managers/configs'],
   ['GET', '/v1.1/managers/configs'],
+  ['GET', '/v1.0/managers/configs/:manager'],
+  ['GET', '/v1.1/managers/configs/:manager'],
+  ['POST', '/v1.0/managers/configs/:manager', MANAGER],
+  ['POST', '/v1.1/managers/configs/:manager', MANAGER],
+  ['PUT', '/v1.0/managers/configs/:manager', MANAGER],
+  ['PUT', '/v1.1/managers/configs/:manager', MANAGER],
+  ['DELETE', '/v1.0/managers/configs/:manager'],
+  ['DELETE', '/v1.1/managers/configs/:manager'],
   ['GET', '/v1.0/managers/active'],
   ['GET', '/v1.1/managers/active'],
   ['GET', '/v1.0/managers/active/:manager'],
@@ -94,6 +103,7 @@ beforeEach(async () => {
   await running.client.createEndpoint('desk', { endpoint: { url: 'tcp://5000', loadbalancer: 'tcp' } });
   const session = { endpoint: 'desk', client: '10.0.0.7:5000', backend: '10.0.0.1:80', instance: 'i1', sinceMs: 0 };
   await running.store.publish(publishedSessions('host-b', [session], 0), 10_000);
+  await running.put(KEYS.managerConfig('host-a'), { document: { 'cloud:docker': { slots: '100' } } });
   // Of a host that is away; one that is alive could not be removed.
   await running.put(KEYS.balancer('host-a'), { host: 'host-a', revision: 1, serving: [], setAside: {}, error: null });
 });

@@ -11,7 +11,7 @@ export interface OptionSpec {
   readonly about: string;
 }
 
-const LOG_VERBS = ['log', 'watch'];
+const LOG_VERBS = ['log', 'watch', 'manager-log', 'manager-watch'];
 
 export const OPTIONS = {
   api: { kind: 'text', alias: 'a', value: 'URL', verbs: null, about: 'the daemon to ask; host or host:port will do' },

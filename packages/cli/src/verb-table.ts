@@ -15,6 +15,7 @@ const reasons = () => import('./verbs/why-verbs.js');
 const following = () => import('./verbs/log-verbs.js');
 const cluster = () => import('./verbs/cluster-verbs.js');
 const hosts = () => import('./verbs/host-verbs.js');
+const managers = () => import('./verbs/manager-verbs.js');
 const shell = () => import('./completion.js');
 
 export const VERBS: readonly Verb[] = [
@@ -387,6 +388,64 @@ export const VERBS: readonly Verb[] = [
     args: [],
     about: 'the ids of the managers that are alive',
     load: async () => (await cluster()).managerActive,
+  },
+  {
+    name: 'manager-list',
+    aliases: ['manager-configs', 'managers-configured'],
+    group: 'cluster',
+    args: [],
+    about: 'the managers that a configuration is given to through the cluster',
+    load: async () => (await managers()).managerList,
+  },
+  {
+    name: 'manager-show',
+    aliases: ['show-manager'],
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'the configuration given to a manager, as JSON',
+    load: async () => (await managers()).managerShow,
+  },
+  {
+    name: 'manager-update',
+    aliases: ['update-manager'],
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'give a manager a configuration, over what its own reactor.conf says',
+    more: [
+      'Reads it from standard input. interval, slots, overcommit and labels are in force within seconds; of the others the answer',
+      'says that they wait for a restart. What a host needs to reach its state, Docker and programs stays in its own file.',
+      "Example: printf '[cloud:docker]\\nslots=500\\n' | reactor manager-update vm1",
+    ],
+    load: async () => (await managers()).managerUpdate,
+  },
+  {
+    name: 'manager-remove',
+    aliases: ['manager-forget', 'forget-manager'],
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'take that configuration back; its own file counts again',
+    load: async () => (await managers()).managerRemove,
+  },
+  {
+    name: 'manager-info',
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'what a manager that is alive drives, and whether it leads; null when it is not alive',
+    load: async () => (await managers()).managerInfo,
+  },
+  {
+    name: 'manager-log',
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'what happened to a manager: seconds, severity, message',
+    load: async () => (await managers()).managerLog,
+  },
+  {
+    name: 'manager-watch',
+    group: 'cluster',
+    args: ['MANAGER'],
+    about: 'the same, and go on as things happen (Ctrl-C ends)',
+    load: async () => (await managers()).managerWatch,
   },
   {
     name: 'url',

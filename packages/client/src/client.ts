@@ -3,6 +3,7 @@ import { parseApiAddress } from './api-address.js';
 import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
 import { exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog } from './follow.js';
+import { type ManagerCalls, managerCalls } from './manager-calls.js';
 import { type MetricCalls, metricCalls } from './metric-calls.js';
 import { type NameCalls, nameCalls } from './name-calls.js';
 import { readOutput } from './output.js';
@@ -20,7 +21,6 @@ import type {
   LogLevel,
   LogRange,
   LogRow,
-  ManagerInfo,
   OutputRange,
   OutputRow,
   PlacementAnswer,
@@ -46,7 +46,7 @@ export interface ClientOptions {
 export type Configuration = string | ConfigDocument;
 
 /** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
-export interface Client extends MetricCalls, NameCalls {
+export interface Client extends ManagerCalls, MetricCalls, NameCalls {
   /** The base URL that is asked. */
   readonly api: string;
   version(): Promise<VersionInfo>;
@@ -105,10 +105,6 @@ export interface Client extends MetricCalls, NameCalls {
   changeHost(id: string, action: HostAction): Promise<HostChange>;
   /** Fails with `host_alive` while it is. */
   removeHost(id: string): Promise<HostChange>;
-  managersActive(): Promise<readonly string[]>;
-  manager(id: string): Promise<ManagerInfo | null>;
-  managerLog(name: string, range?: LogRange): Promise<readonly LogRow[]>;
-  managerConfigs(): Promise<readonly string[]>;
 }
 
 /** `/readyz` says so with this status and the problems in the body. */
@@ -129,6 +125,7 @@ export function createClient(options: ClientOptions): Client {
     ...endpointCalls(target),
     ...nameCalls(target),
     ...stateCalls(target),
+    ...managerCalls(target),
     ...metricCalls(target),
     ...clusterCalls(target),
   };
@@ -238,20 +235,12 @@ function stateCalls(
   };
 }
 
-function clusterCalls(
-  target: Target,
-): Calls<
-  'allInstances' | 'hosts' | 'changeHost' | 'removeHost' | 'managersActive' | 'manager' | 'managerLog' | 'managerConfigs'
-> {
+function clusterCalls(target: Target): Calls<'allInstances' | 'hosts' | 'changeHost' | 'removeHost'> {
   return {
     allInstances: () => get(target, '/v1.1/instances'),
     hosts: () => get(target, '/v1.1/hosts'),
     changeHost: (id, action) => send(target, 'POST', `/v1.1/hosts/${encodeURIComponent(id)}/state`, { action }),
     removeHost: (id) => answerOf(target, { method: 'DELETE', path: `/v1.1/hosts/${encodeURIComponent(id)}` }),
-    managersActive: () => get(target, '/v1.1/managers/active'),
-    manager: (id) => get(target, `/v1.1/managers/active/${encodeURIComponent(id)}`),
-    managerLog: (name, range) => get(target, `/v1.1/managers/log/${encodeURIComponent(name)}${rangeQuery(range)}`),
-    managerConfigs: () => get(target, '/v1.1/managers/configs'),
   };
 }
 

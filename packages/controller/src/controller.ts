@@ -22,7 +22,7 @@ export interface ControllerOptions {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly host: string;
-  readonly intervalMs: number;
+  readonly intervalMs: number | (() => number);
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   readonly resolve: PlanInput['resolve'];

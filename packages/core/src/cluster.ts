@@ -9,6 +9,7 @@ import type {
   InstanceReport,
   Json,
   LeaderRecord,
+  ManagerConfigRecord,
   MetadataRecord,
   NameRecord,
 } from './model.js';
@@ -34,6 +35,7 @@ export interface Cluster {
   readonly revision: number;
   readonly endpoints: ReadonlyMap<string, At<EndpointRecord>>;
   readonly names: ReadonlyMap<string, At<NameRecord>>;
+  readonly managerConfigs: ReadonlyMap<string, At<ManagerConfigRecord>>;
   readonly metadata: ReadonlyMap<string, At<MetadataRecord>>;
   readonly instances: ReadonlyMap<string, At<InstanceRecord>>;
   /** Instance ids by endpoint name, ascending. */
@@ -65,6 +67,7 @@ export function readCluster(view: StateView): Cluster {
     revision: view.revision,
     endpoints: under(view, KEYS.endpoints),
     names: under(view, KEYS.names),
+    managerConfigs: under(view, KEYS.managerConfigs),
     metadata: under(view, KEYS.metadata),
     instances,
     instancesOf: byEndpoint,

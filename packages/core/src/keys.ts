@@ -4,6 +4,8 @@ export const KEYS = {
   endpoint: (name: string) => `endpoints/${name}`,
   names: 'names/',
   name: (name: string) => `names/${name}`,
+  managerConfigs: 'managers-config/',
+  managerConfig: (manager: string) => `managers-config/${manager}`,
   metadata: 'metadata/',
   metadataOf: (endpoint: string) => `metadata/${endpoint}`,
   /** The cluster's own settings: public URL, auth key hash. */

@@ -13,7 +13,8 @@ export interface Loop {
 export interface LoopOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly intervalMs: number;
+  /** Asked before every wait, so that it can change. */
+  readonly intervalMs: number | (() => number);
   /** Wake-ups closer together than this share one round, so that a burst of changes is answered once. */
   readonly minGapMs: number;
   readonly round: () => Promise<void>;
@@ -38,7 +39,9 @@ export function startLoop(options: LoopOptions): Loop {
     if (woken || signal.aborted) return;
     nudge = new AbortController();
     // Set before sleeping and checked after: a wake-up between the two lines above must not be lost.
-    if (!woken && !signal.aborted) await clock.sleep(options.intervalMs - options.minGapMs, nudge.signal);
+    const { intervalMs } = options;
+    const restMs = (typeof intervalMs === 'number' ? intervalMs : intervalMs()) - options.minGapMs;
+    if (!woken && !signal.aborted) await clock.sleep(restMs, nudge.signal);
   };
   // Not AbortSignal.any: on Node 20 every combined signal stays referenced by the long-lived one.
   const end = (): void => {

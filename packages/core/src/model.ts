@@ -176,6 +176,11 @@ export interface MetadataRecord {
   readonly values: Readonly<Record<string, Json>>;
 }
 
+/** Written by the API under `managers-config/<manager>`: what the daemon of that name takes over its own file. */
+export interface ManagerConfigRecord {
+  readonly document: ConfigDocument;
+}
+
 export type InstancePhase = 'run' | 'drain' | 'remove';
 
 /** What the controller means to be; written by it alone under `instances/<id>`. */

@@ -6,13 +6,22 @@ import { type Agent, combineDrivers, kernelConnections, startAgent } from '@reac
 import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
 import { type Controller, startController } from '@reactor/controller';
-import { type At, describeError, type EndpointRecord, type LogLevel, type PlanInput, type StateStore } from '@reactor/core';
+import {
+  type At,
+  type ConfigDocument,
+  describeError,
+  type EndpointRecord,
+  type LogLevel,
+  type PlanInput,
+  type StateStore,
+} from '@reactor/core';
 import { createEngine } from '@reactor/docker';
 import { openState } from '@reactor/state';
 import { balancerDrivers } from './balancers.js';
 import { createDefaultEndpoints } from './default-endpoints.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile } from './mark-file.js';
+import { followPushed, readPushed } from './pushed-config.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
 
@@ -29,16 +38,17 @@ export type Log = (level: LogLevel, message: string) => void;
 export interface StartOptions {
   /** Forget what is known of the cluster state, and take the one that is found. */
   readonly acceptState?: boolean;
+  /** The configuration with what the cluster gives to this daemon over the file; default: the file's alone. */
+  readonly resolve?: (pushed: ConfigDocument) => DaemonConfig;
 }
 
-export async function startDaemon(config: DaemonConfig, log: Log, options: StartOptions = {}): Promise<Daemon> {
+export async function startDaemon(own: DaemonConfig, log: Log, options: StartOptions = {}): Promise<Daemon> {
+  const host = own.manager.name;
   const telemetry = createMeter();
   const { meter } = telemetry;
-  const address = config.manager.address ?? discoverAddress();
-  const host = config.manager.name;
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
-  mkdirSync(config.manager.dataDir, { recursive: true, mode: 0o711 });
-  const { store, lastView } = await openStore(config, log, options);
+  mkdirSync(own.manager.dataDir, { recursive: true, mode: 0o711 });
+  const { store, lastView } = await openStore(own, log, options);
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
@@ -46,7 +56,11 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
   };
 
   try {
-    await requireKey(store, config, log);
+    await requireKey(store, own, log);
+    const overlaid = options.resolve ?? (() => own);
+    const started = await readPushed(store, host);
+    const config = overlaid(started);
+    const address = config.manager.address ?? discoverAddress();
     const { clusterId } = await store.read('controller/');
     const resolve = createResolver();
     const parts: { agent: Agent | null; controller: Controller | null } = { agent: null, controller: null };
@@ -76,6 +90,15 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
     }
 
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
+    const following = new AbortController();
+    const pushed = followPushed({
+      ...{ store, clock: systemClock, manager: host, started, resolve: overlaid, log, signal: following.signal },
+      changed: () => parts.controller?.wake(),
+    });
+    closing.push(async () => {
+      following.abort();
+      await pushed.done;
+    });
     parts.agent = await startAgent({
       ...common,
       engine,
@@ -92,6 +115,7 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
       slots: config.docker.slots,
       overcommit: config.docker.overcommit,
       labels: config.docker.labels,
+      offer: () => pushed.current().docker,
       newToken: () => randomBytes(TOKEN_BYTES).toString('base64url'),
       portRange: config.docker.portRange,
       startLimit: config.docker.startLimit || availableParallelism(),
@@ -100,7 +124,7 @@ export async function startDaemon(config: DaemonConfig, log: Log, options: Start
       marks: markFile(join(config.manager.dataDir, 'epoch')),
     });
     closing.push(async () => parts.agent?.stop());
-    parts.controller = startController({ ...common, intervalMs: config.manager.intervalMs, resolve, newId });
+    parts.controller = startController({ ...common, intervalMs: () => pushed.current().manager.intervalMs, resolve, newId });
     closing.push(async () => parts.controller?.stop());
     log(
       'info',

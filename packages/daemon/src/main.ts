@@ -3,8 +3,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type DaemonConfig, readDocument, resolveDaemon } from '@reactor/config';
-import { describeError, ReactorError } from '@reactor/core';
+import { type DaemonConfig, readDocument, resolveDaemon, withPushed } from '@reactor/config';
+import { type ConfigDocument, describeError, ReactorError } from '@reactor/core';
 import { type Daemon, startDaemon } from './daemon.js';
 import { openJournal } from './journal.js';
 import { startPatiently } from './patience.js';
@@ -53,14 +53,21 @@ function readOptions() {
   }
 }
 
+interface Read {
+  readonly config: DaemonConfig;
+  /** The same with what the cluster gives to this daemon over the file; the environment stays above both. */
+  readonly resolve: (pushed: ConfigDocument) => DaemonConfig;
+}
+
 /** Exits with one line per mistake; warnings are told and do no harm. */
-function readConfig(file: string | undefined): DaemonConfig {
+function readConfig(file: string | undefined): Read {
   const path = file ?? DEFAULT_CONFIG;
   try {
     const { document, places, warnings: read } = readDocument(readText(path, file !== undefined));
     const { config, warnings } = resolveDaemon(document, process.env, hostname(), places);
     for (const warning of [...read, ...warnings]) process.stderr.write(`reactord: ${path}: warning: ${warning.message}\n`);
-    return config;
+    const resolve = (pushed: ConfigDocument) => resolveDaemon(withPushed(document, pushed), process.env, hostname()).config;
+    return { config, resolve };
   } catch (error) {
     if (!(error instanceof ReactorError)) throw error;
     return fail(inFile(path, error), 1);
@@ -85,7 +92,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   if (options.help) return void process.stdout.write(USAGE);
   if (options.version) return void process.stdout.write(`${VERSION}\n`);
-  const config = readConfig(options.config);
+  const { config, resolve } = readConfig(options.config);
   if (options.check) return void process.stdout.write('the configuration is valid\n');
 
   const journal = openJournal(options.log ?? null, config.manager.logLevel);
@@ -122,7 +129,7 @@ async function main(): Promise<void> {
         const once = acceptState;
         // Forgotten by the first try; what the next one knows was learnt from the state that was accepted.
         acceptState = false;
-        return startDaemon(config, journal.log, { acceptState: once });
+        return startDaemon(config, journal.log, { acceptState: once, resolve });
       },
       sharedState: config.manager.state !== 'embedded',
       clock: systemClock,

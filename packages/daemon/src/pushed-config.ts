@@ -1,0 +1,80 @@
+import { changedManagerKeys, type DaemonConfig } from '@reactor/config';
+import {
+  type Clock,
+  type ConfigDocument,
+  describeError,
+  KEYS,
+  LOGS,
+  type LogLevel,
+  type ManagerConfigRecord,
+  type StateStore,
+} from '@reactor/core';
+
+/** The configuration that the cluster gives to this daemon, over what its file says, and over both the environment. */
+export interface PushedConfig {
+  /** As of now: what can change while the daemon runs does. */
+  current(): DaemonConfig;
+  readonly done: Promise<void>;
+}
+
+const NOTHING: ConfigDocument = {};
+const RETRY_MS = 1_000;
+
+export async function readPushed(store: StateStore, manager: string): Promise<ConfigDocument> {
+  const key = KEYS.managerConfig(manager);
+  const entry = (await store.read(key)).entries.get(key);
+  return (entry?.value as unknown as ManagerConfigRecord | undefined)?.document ?? NOTHING;
+}
+
+export function followPushed(options: {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly manager: string;
+  /** What the daemon was started with. */
+  readonly started: ConfigDocument;
+  readonly resolve: (pushed: ConfigDocument) => DaemonConfig;
+  readonly log: (level: LogLevel, message: string) => void;
+  readonly changed: () => void;
+  readonly signal: AbortSignal;
+}): PushedConfig {
+  const { store, clock, manager, resolve, log, signal } = options;
+  let known = options.started;
+  let config = resolve(known);
+
+  const tell = async (level: LogLevel, message: string): Promise<void> => {
+    log(level, message);
+    await store.append(LOGS.manager(manager), [{ atMs: clock.now(), level, event: 'CONFIG_UPDATED', message }]);
+  };
+
+  const look = async (): Promise<void> => {
+    const pushed = await readPushed(store, manager);
+    const { atOnce, atStart } = changedManagerKeys(known, pushed);
+    if (atOnce.length + atStart.length === 0) return;
+    try {
+      config = resolve(pushed);
+    } catch (error) {
+      known = pushed;
+      await tell('error', `the configuration given to ${manager} cannot be used: ${describeError(error)}`);
+      return;
+    }
+    known = pushed;
+    options.changed();
+    if (atOnce.length > 0) await tell('info', `taken up: ${atOnce.join(', ')}`);
+    if (atStart.length > 0) await tell('warning', `in force after a restart: ${atStart.join(', ')}`);
+  };
+
+  const follow = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        // The revision first, so that what is written between the two reads is a change that is heard of.
+        const { revision } = await store.read(KEYS.managerConfig(manager));
+        await look();
+        for await (const _event of store.watch(KEYS.managerConfig(manager), revision, signal)) await look();
+      } catch {
+        // The loops say that the state is away; here it is enough to try again.
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+  };
+  return { current: () => config, done: follow() };
+}
