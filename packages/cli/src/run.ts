@@ -84,12 +84,14 @@ async function withoutVerb(line: CommandLine, output: Output): Promise<number> {
 
 /** As in 2013 the number of arguments says whether the endpoint is among them; only an instance may leave it out. */
 async function withEndpoint(verb: Verb, args: readonly string[], io: Io): Promise<readonly string[]> {
-  if (verb.own !== true || args.length !== verb.args.length - 1 || !io.env[TOKEN_VARIABLE]) return args;
+  if (verb.own !== true || args.length !== requiredOf(verb) - 1 || !io.env[TOKEN_VARIABLE]) return args;
   return [(await import('@reactor/client')).OWN_ENDPOINT, ...args];
 }
 
+const requiredOf = (verb: Verb): number => verb.args.filter((name) => !name.startsWith('[')).length;
+
 function hasWrongCount(verb: Verb, given: number): boolean {
-  const required = verb.args.filter((name) => !name.startsWith('[')).length;
+  const required = requiredOf(verb);
   const endless = verb.args.some((name) => name.endsWith('...'));
   return given < required || (given > verb.args.length && !endless);
 }

@@ -294,6 +294,7 @@ export const VERBS: readonly Verb[] = [
     name: 'set-metrics',
     group: 'why',
     args: ['ENDPOINT', '[BACKEND]'],
+    own: true,
     about: 'report metrics of your own, for its rules to use',
     more: [
       'Reads JSON from standard input: {"name": value} or {"name": [weight, value]}. With BACKEND, an instance id or an address,',

@@ -9,10 +9,8 @@ import type {
   InstanceReport,
   Json,
   LeaderRecord,
-  ManagerConfigRecord,
-  MetadataRecord,
-  NameRecord,
 } from './model.js';
+import type { ManagerConfigRecord, MetadataRecord, NameRecord } from './operator-records.js';
 import type { StateView } from './ports.js';
 import type { KillRecord } from './session.js';
 

@@ -22,6 +22,7 @@ export * from './ledger.js';
 export * from './lifecycle.js';
 export * from './loop.js';
 export * from './model.js';
+export * from './operator-records.js';
 export * from './parsed.js';
 export * from './placement.js';
 export * from './placement-expression.js';

@@ -21,7 +21,7 @@ import { balancerDrivers } from './balancers.js';
 import { createDefaultEndpoints } from './default-endpoints.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile } from './mark-file.js';
-import { followPushed, readPushed } from './pushed-config.js';
+import { openPushed } from './pushed-config.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
 
@@ -57,13 +57,16 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
 
   try {
     await requireKey(store, own, log);
-    const overlaid = options.resolve ?? (() => own);
-    const started = await readPushed(store, host);
-    const config = overlaid(started);
+    const parts: { agent: Agent | null; controller: Controller | null } = { agent: null, controller: null };
+    const pushed = await openPushed({
+      ...{ store, clock: systemClock, manager: host, resolve: options.resolve ?? (() => own), log },
+      changed: () => parts.controller?.wake(),
+    });
+    closing.push(pushed.close);
+    const config = pushed.current();
     const address = config.manager.address ?? discoverAddress();
     const { clusterId } = await store.read('controller/');
     const resolve = createResolver();
-    const parts: { agent: Agent | null; controller: Controller | null } = { agent: null, controller: null };
 
     const engine = createEngine({ socket: config.docker.socket, cluster: clusterId, log, meter });
     const api: Api = createApi({
@@ -90,15 +93,6 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
     }
 
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
-    const following = new AbortController();
-    const pushed = followPushed({
-      ...{ store, clock: systemClock, manager: host, started, resolve: overlaid, log, signal: following.signal },
-      changed: () => parts.controller?.wake(),
-    });
-    closing.push(async () => {
-      following.abort();
-      await pushed.done;
-    });
     parts.agent = await startAgent({
       ...common,
       engine,
@@ -108,17 +102,9 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
         const resolved = resolve(record);
         return 'error' in resolved ? null : resolved.config;
       },
-      name: config.manager.name,
-      address,
-      apiUrl: `http://${address}:${port}`,
-      advertisedUrl: advertisedUrl(config.api.host, port, address),
-      slots: config.docker.slots,
-      overcommit: config.docker.overcommit,
-      labels: config.docker.labels,
+      ...hostOptions(config, address, port),
       offer: () => pushed.current().docker,
-      newToken: () => randomBytes(TOKEN_BYTES).toString('base64url'),
-      portRange: config.docker.portRange,
-      startLimit: config.docker.startLimit || availableParallelism(),
+      newToken,
       surge: () => parts.controller?.wake(),
       version: VERSION,
       marks: markFile(join(config.manager.dataDir, 'epoch')),
@@ -154,8 +140,23 @@ async function openStore(config: DaemonConfig, log: Log, options: StartOptions):
   return rememberViews(store, systemClock.now);
 }
 
+/** What the agent tells of its host. */
+function hostOptions({ manager, api, docker }: DaemonConfig, address: string, port: number) {
+  const { slots, overcommit, labels, portRange, startLimit } = docker;
+  return {
+    name: manager.name,
+    address,
+    apiUrl: `http://${address}:${port}`,
+    advertisedUrl: advertisedUrl(api.host, port, address),
+    ...{ slots, overcommit, labels, portRange },
+    startLimit: startLimit || availableParallelism(),
+  };
+}
+
 /** More than can be guessed, whatever the hash. */
 const TOKEN_BYTES = 32;
+
+const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 
 /** Names end up in container names, file names and URLs: hex of 40 random bits, so that even 10,000 instances hardly ever meet. */
 function newId(): string {

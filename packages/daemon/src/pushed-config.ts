@@ -14,31 +14,30 @@ import {
 export interface PushedConfig {
   /** As of now: what can change while the daemon runs does. */
   current(): DaemonConfig;
-  readonly done: Promise<void>;
+  close(): Promise<void>;
 }
 
 const NOTHING: ConfigDocument = {};
 const RETRY_MS = 1_000;
 
-export async function readPushed(store: StateStore, manager: string): Promise<ConfigDocument> {
+async function readPushed(store: StateStore, manager: string): Promise<ConfigDocument> {
   const key = KEYS.managerConfig(manager);
   const entry = (await store.read(key)).entries.get(key);
   return (entry?.value as unknown as ManagerConfigRecord | undefined)?.document ?? NOTHING;
 }
 
-export function followPushed(options: {
+export async function openPushed(options: {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly manager: string;
-  /** What the daemon was started with. */
-  readonly started: ConfigDocument;
   readonly resolve: (pushed: ConfigDocument) => DaemonConfig;
   readonly log: (level: LogLevel, message: string) => void;
   readonly changed: () => void;
-  readonly signal: AbortSignal;
-}): PushedConfig {
-  const { store, clock, manager, resolve, log, signal } = options;
-  let known = options.started;
+}): Promise<PushedConfig> {
+  const { store, clock, manager, resolve, log } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let known = await readPushed(store, manager);
   let config = resolve(known);
 
   const tell = async (level: LogLevel, message: string): Promise<void> => {
@@ -76,5 +75,12 @@ export function followPushed(options: {
       }
     }
   };
-  return { current: () => config, done: follow() };
+  const done = follow();
+  return {
+    current: () => config,
+    close: () => {
+      stopping.abort();
+      return done;
+    },
+  };
 }

@@ -1,20 +1,21 @@
 import { type DaemonConfig, resolveDaemon, withPushed } from '@reactor/config';
 import { type ConfigDocument, KEYS, LOGS, type StateStore } from '@reactor/core';
 import { createFakeStore, until } from '@reactor/testkit';
-import { followPushed, readPushed } from '../src/pushed-config.js';
+import { openPushed, type PushedConfig } from '../src/pushed-config.js';
 import { systemClock } from '../src/system-clock.js';
 
 const FILE: ConfigDocument = { manager: { interval: '2' }, 'cloud:docker': { slots: '100', labels: 'size=s' } };
 const resolve = (pushed: ConfigDocument): DaemonConfig => resolveDaemon(withPushed(FILE, pushed), {}, 'vm1').config;
 
 let store: StateStore;
-let stopping: AbortController;
-beforeEach(() => {
+let pushed: PushedConfig;
+beforeEach(async () => {
   store = createFakeStore({ now: Date.now });
-  stopping = new AbortController();
+  const about = { store, clock: systemClock, manager: 'vm1', resolve };
+  pushed = await openPushed({ ...about, log: () => undefined, changed: () => undefined });
 });
 afterEach(async () => {
-  stopping.abort();
+  await pushed.close();
   await store.close();
 });
 
@@ -22,14 +23,7 @@ async function push(document: ConfigDocument | null): Promise<void> {
   await store.commit({ expect: [], write: [{ key: KEYS.managerConfig('vm1'), value: document === null ? null : { document } }] });
 }
 
-async function follow() {
-  const started = await readPushed(store, 'vm1');
-  const options = { store, clock: systemClock, manager: 'vm1', started, resolve, log: () => undefined, changed: () => undefined };
-  return followPushed({ ...options, signal: stopping.signal });
-}
-
 test('what is pushed beats the file while it is there, and the rest of the file still counts', async () => {
-  const pushed = await follow();
   expect(pushed.current().docker).toMatchObject({ slots: 100, labels: { size: 's' } });
   await push({ 'cloud:docker': { slots: '7' }, manager: { interval: '5' } });
   await until('the slots are those pushed', 5_000, () => pushed.current().docker.slots === 7);
@@ -40,7 +34,6 @@ test('what is pushed beats the file while it is there, and the rest of the file 
 });
 
 test('the log of the manager says what was taken up and what waits for a restart', async () => {
-  const pushed = await follow();
   await push({ 'cloud:docker': { slots: '7', port_range: '21000-21999' } });
   await until('it is taken up', 5_000, () => pushed.current().docker.slots === 7);
   await until('it is told', 5_000, async () => (await store.tail(LOGS.manager('vm1'), 0, 10)).length === 2);
