@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { describeError, ReactorError } from '@reactor/core';
+import { describeError, endpointCalled, ReactorError } from '@reactor/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { endpointLock, type Lock } from './auth-key.js';
 import { callerOf, TOKEN_HEADER } from './caller.js';
 import type { ApiContext } from './context.js';
 import type { ErrorTeller } from './error-reply.js';
@@ -11,6 +12,7 @@ import { checkTarget, readBody, readIfMatch, readQuery, refuseKeyInQuery } from 
 import type { Body, Method, Reply, Route } from './route.js';
 import { PATHS } from './route-table.js';
 import type { StoredSettings } from './settings.js';
+import { usableConfig } from './usable-config.js';
 
 /**
  * The way of every request: form of the target, origin, route and method, key, body, handler, reply. Each step may
@@ -78,7 +80,7 @@ async function answer(
   const query = readQuery(checkTarget(request.originalUrl).search, route);
   const { context, settings, staleSinceMs } = readingFor(route, request, parts);
   const caller = route.caller === undefined ? null : callerOf((await context.moment()).cluster, request.headers[TOKEN_HEADER]);
-  if (!route.open && route.caller !== 'token') await gate.admit(request, settings);
+  if (!route.open && route.caller !== 'token') await gate.admit(request, settings, () => ownLock(route, request, context));
   if (!route.open && staleSinceMs() === null) teller.reached();
   const left = new AbortController();
   const leave = (): void => left.abort();
@@ -104,6 +106,16 @@ async function answer(
   } finally {
     closing.removeEventListener('abort', leave);
   }
+}
+
+/** A configuration that cannot be used has no key, so it is for the admin to mend. */
+async function ownLock({ keeper }: Route, request: Request, context: ApiContext): Promise<Lock | null> {
+  if (keeper === null) return null;
+  const { cluster } = await context.moment();
+  const name = keeper(textParams(request.params), cluster);
+  const endpoint = name === null ? null : endpointCalled(cluster, name);
+  const key = endpoint === null ? null : (usableConfig(endpoint.value.document)?.key ?? null);
+  return key === null ? null : endpointLock(key);
 }
 
 /** Whatever only reads the cluster's contents may be old; a write, and what monitors us, may not. */

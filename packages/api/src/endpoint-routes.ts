@@ -17,7 +17,7 @@ import { postedNames } from './metric-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
-import { BOTH, type Body, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { BOTH, type Body, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { maskSecrets, unmaskSecrets } from './secrets.js';
 import { usableConfig } from './usable-config.js';
 
@@ -29,10 +29,10 @@ export const ENDPOINT_ROUTES: readonly Route[] = [
   route('POST', '/endpoints/:endpoint', postEndpoint, { versions: BOTH }),
   route('PATCH', '/endpoints/:endpoint', patchEndpoint),
   route('DELETE', '/endpoints/:endpoint', deleteEndpoint, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/state', showState, { versions: BOTH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/ips', showIps, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'] }),
+  route('GET', '/endpoints/:endpoint/state', showState, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/ips', showIps, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'], keeper: ENDPOINT_OF_PATH }),
   route('GET', '/endpoints/:endpoint/decision', showDecision),
   route('GET', '/instances', listInstances),
 ];
@@ -117,7 +117,7 @@ async function patchEndpoint(request: RouteRequest, context: ApiContext): Promis
   return json({ warnings, revision }, revision);
 }
 
-function withoutValue(document: ConfigDocument, section: string, key: string): ConfigDocument {
+export function withoutValue(document: ConfigDocument, section: string, key: string): ConfigDocument {
   const name = key.toLowerCase();
   const sections = Object.entries(document).map(([each, values]) => {
     if (each !== section) return [each, values] as const;

@@ -1,5 +1,5 @@
 import type { Cluster, ConfigDocument, EndpointConfig } from '@reactor/core';
-import { isThere, ReactorError } from '@reactor/core';
+import { endpointCalled, ReactorError, shownName } from '@reactor/core';
 import { quoted } from './offending-value.js';
 
 /** What an endpoint's sources say about other endpoints: a circle is refused, a name that is not there is told. */
@@ -16,24 +16,29 @@ export function checkSources(name: string, config: EndpointConfig, cluster: Clus
     if (source === null) return [];
     const chain = chainFrom(name, source, key, cluster);
     if (chain.at(-1) === name) {
-      throw new ReactorError('config_invalid', `endpoint.${key}: cycle: ${chain.join(' → ')}`, {
+      const names = chain.map((stored) => shownName(cluster, stored));
+      throw new ReactorError('config_invalid', `endpoint.${key}: cycle: ${names.join(' → ')}`, {
         details: { section: 'endpoint', key },
       });
     }
-    if (!isThere(source, cluster)) return [`endpoint.${key}: no endpoint ${quoted(source)} yet; until there is, ${absent}`];
+    if (endpointCalled(cluster, source) === null)
+      return [`endpoint.${key}: no endpoint ${quoted(source)} yet; until there is, ${absent}`];
     const next = chain[2];
     if (next === undefined) return [];
     return [`endpoint.${key}: ${quoted(source)} has ${quoted(next)} as its own; here it counts for itself`];
   });
 }
 
-/** The names from one to the next, until one names none or is met again. */
+/** The names of records from one to the next, until one names none or is met again. */
 function chainFrom(name: string, source: string, key: string, cluster: Cluster): readonly string[] {
   const chain = [name];
-  for (let next = source; next !== ''; next = sourceOf(cluster.endpoints.get(next)?.value.document ?? {}, key)) {
-    const met = chain.includes(next);
-    chain.push(next);
+  for (let next = source; next !== ''; ) {
+    const record = endpointCalled(cluster, next)?.value;
+    const stored = record?.name ?? next;
+    const met = chain.includes(stored);
+    chain.push(stored);
     if (met) break;
+    next = sourceOf(record?.document ?? {}, key);
   }
   return chain;
 }

@@ -3,7 +3,7 @@ import type { ApiContext } from './context.js';
 import { liveEndpoint, managerName } from './names.js';
 import { printable, quoted } from './offending-value.js';
 import { readFlag, readJson, readNumber } from './request-form.js';
-import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 
 /** Logs of endpoints and managers: read, followed and written to. A row is `[seconds, severity, message, seq, event]`. */
 
@@ -23,8 +23,11 @@ const POST_LIMIT = 2_000;
 const LATEST_SINCE = 99_999_999_999;
 
 export const LOG_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/log', readEndpointLog, { query: ['since', 'after', 'limit', 'follow'] }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/log', postToLog, { query: ['level'] }),
+  route('GET', '/endpoints/:endpoint/log', readEndpointLog, {
+    query: ['since', 'after', 'limit', 'follow'],
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/log', postToLog, { query: ['level'], keeper: ENDPOINT_OF_PATH }),
   route('GET', '/managers/log/:manager', readManagerLog, { query: ['since', 'after', 'limit', 'follow'] }),
 ];
 

@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { ReactorError } from '@reactor/core';
 import { type Attempts, createAttempts } from './attempts.js';
-import { createKeyCheck, type KeyHash } from './auth-key.js';
+import { adminLock, createKeyCheck, type Lock } from './auth-key.js';
 import type { Settings, StoredSettings } from './settings.js';
 
 /**
- * Who may ask. With a key set: whoever sends it. Without one: whoever reaches the port directly, so three things are
+ * Who may ask. With a key set: whoever sends it, or about one endpoint that endpoint's own where the route says so. Without one: whoever reaches the port directly, so three things are
  * refused that let others in through a browser or a proxy on this machine:
  *  1. a Host header naming another machine (DNS rebinding),
  *  2. an Origin that is not this API (a page of another site), key or not,
@@ -16,9 +16,10 @@ import type { Settings, StoredSettings } from './settings.js';
 export interface Gate {
   /**
    * Resolves when the request may go on; throws `unauthorized`, `too_many_attempts`, `misdirected`, or what `settings`
-   * throws: a read may ask for the last known ones, a write asks for those of now.
+   * throws: a read may ask for the last known ones, a write asks for those of now. `ownLock` is that of the endpoint which the
+   * request is about, where its key is enough; it is asked only when the key is not known to be the admin's.
    */
-  admit(request: IncomingMessage, settings: () => Promise<StoredSettings>): Promise<void>;
+  admit(request: IncomingMessage, settings: () => Promise<StoredSettings>, ownLock?: () => Promise<Lock | null>): Promise<void>;
 }
 
 /** Hashes in flight, each 32 MiB; more keys to check than that wait in nobody's queue but are told to come back. */
@@ -62,10 +63,10 @@ export function createGate(options: { readonly now: () => number }): Gate {
     for (const [attempts, address] of counters(sender)) attempts.giveBack(address);
   };
 
-  const checkKey = async (key: string, stored: KeyHash, sender: Sender): Promise<void> => {
-    if (check.remembered(key, stored)) return;
+  const checkKey = async (key: string, locks: readonly Lock[], sender: Sender): Promise<void> => {
+    if (check.remembered(key, locks)) return;
     // Many requests with one key at once, as after a restart, are one guess and one hash.
-    const underway = check.underway(key, stored);
+    const underway = check.underway(key, locks);
     if (underway !== null) {
       if (!(await underway)) throw unauthorized();
       return;
@@ -77,7 +78,7 @@ export function createGate(options: { readonly now: () => number }): Gate {
     }
     hashing++;
     try {
-      if (!(await check.verify(key, stored))) throw unauthorized();
+      if (!(await check.verify(key, locks))) throw unauthorized();
       giveBack(sender);
     } finally {
       hashing--;
@@ -85,7 +86,7 @@ export function createGate(options: { readonly now: () => number }): Gate {
   };
 
   return {
-    async admit(request, stored) {
+    async admit(request, stored, ownLock = async () => null) {
       const { settings } = await stored();
       if (settings.auth === null) {
         checkHost(request, settings);
@@ -94,7 +95,11 @@ export function createGate(options: { readonly now: () => number }): Gate {
       }
       const key = presentedKey(request);
       if (key === null) throw unauthorized();
-      await checkKey(key, settings.auth, senderOf(request));
+      const admin = adminLock(settings.auth);
+      if (check.remembered(key, [admin])) return;
+      const own = await ownLock();
+      // Its own first: whoever asks where the endpoint's key will do has most likely that one.
+      await checkKey(key, own === null ? [admin] : [own, admin], senderOf(request));
     },
   };
 }

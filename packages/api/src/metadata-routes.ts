@@ -3,14 +3,14 @@ import type { ApiContext } from './context.js';
 import { type LiveEndpoint, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readJson } from './request-form.js';
-import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 
 /** What the operator noted about an endpoint: any JSON value under a key. Reactor makes nothing of it. */
 export const METADATA_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/metadata', listKeys),
-  route('GET', '/endpoints/:endpoint/metadata/:key', showValue),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metadata/:key', putValue),
-  route('DELETE', '/endpoints/:endpoint/metadata/:key', deleteValue),
+  route('GET', '/endpoints/:endpoint/metadata', listKeys, { keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/metadata/:key', showValue, { keeper: ENDPOINT_OF_PATH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metadata/:key', putValue, { keeper: ENDPOINT_OF_PATH }),
+  route('DELETE', '/endpoints/:endpoint/metadata/:key', deleteValue, { keeper: ENDPOINT_OF_PATH }),
 ];
 
 /** Every daemon holds all of it in memory, so it is for notes and not for files. */

@@ -2,6 +2,7 @@ import { resolveEndpoint } from '@reactor/config';
 import {
   type Cluster,
   type EndpointConfig,
+  endpointCalled,
   POSTED_STALE_WINDOWS,
   type PostedReport,
   postedReports,
@@ -16,14 +17,14 @@ import { addressOf, backendMetrics, instancesOf, metricsOf } from './endpoint-vi
 import { liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readJson } from './request-form.js';
-import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { BOTH, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 
 /** What is measured of an endpoint, and what programs post about it or about one of its backends. */
 export const METRIC_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics', postMetrics, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/metrics/:backend', showBackendMetrics, { versions: BOTH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics/:backend', postMetrics, { versions: BOTH }),
+  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics', postMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/metrics/:backend', showBackendMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics/:backend', postMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
 ];
 
 /** How long after it stopped to count a report is still known, so that `explain` can say that it came too late. */
@@ -64,7 +65,9 @@ async function postedAbout(endpoint: string, { store }: ApiContext): Promise<rea
 
 /** Names that programs reported lately: what a rule asks for of them is not misspelt. */
 export async function postedNames(endpoint: string, context: ApiContext): Promise<ReadonlySet<string>> {
-  return new Set((await postedAbout(endpoint, context)).flatMap(({ values }) => Object.keys(values)));
+  const { cluster } = await context.moment();
+  const stored = endpointCalled(cluster, endpoint)?.value.name;
+  return new Set(stored === undefined ? [] : (await postedAbout(stored, context)).flatMap(({ values }) => Object.keys(values)));
 }
 
 /** A backend by instance id, `address:port`, or an address alone when it is one backend's only. Nobody else's address will do. */

@@ -1,3 +1,4 @@
+import type { Cluster } from '@reactor/core';
 import type { Caller } from './caller.js';
 import type { ApiContext } from './context.js';
 
@@ -35,6 +36,11 @@ export const json = (body: unknown, revision?: number): Reply => ({
   ...(revision === undefined ? {} : { revision }),
 });
 
+export type Keeper = (params: RouteRequest['params'], cluster: Cluster) => string | null;
+
+/** The endpoint of the path. */
+export const ENDPOINT_OF_PATH: Keeper = ({ endpoint }) => endpoint ?? null;
+
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 export type ApiVersion = 'v1.0' | 'v1.1';
 
@@ -46,6 +52,8 @@ export interface Route {
   readonly versions: readonly ApiVersion[];
   /** Open routes answer without a key and tell nothing about the cluster's contents. */
   readonly open: boolean;
+  /** The endpoint whose own key is let in besides the admin's; null where there is none. */
+  readonly keeper: Keeper | null;
   /** Query parameters it takes; any other one is refused by name. */
   readonly query: readonly string[];
   readonly answer: (request: RouteRequest, context: ApiContext) => Promise<Reply>;
@@ -57,7 +65,12 @@ export interface Route {
 export const BOTH: readonly ApiVersion[] = ['v1.0', 'v1.1'];
 export const NEW: readonly ApiVersion[] = ['v1.1'];
 
-type Options = { readonly versions?: readonly ApiVersion[]; readonly query?: readonly string[]; readonly open?: boolean };
+interface Options {
+  readonly versions?: readonly ApiVersion[];
+  readonly query?: readonly string[];
+  readonly open?: boolean;
+  readonly keeper?: Keeper;
+}
 
 /** One row of the route table; under /v1.1 only and for the key's holder unless the options say otherwise. */
 export function route(methods: Method | readonly Method[], path: string, answer: Route['answer'], options: Options = {}): Route {
@@ -66,6 +79,7 @@ export function route(methods: Method | readonly Method[], path: string, answer:
     path,
     versions: options.versions ?? NEW,
     open: options.open ?? false,
+    keeper: options.keeper ?? null,
     query: options.query ?? [],
     answer,
   };

@@ -1,20 +1,24 @@
 import { type ConfigDocument, ReactorError } from '@reactor/core';
 
 /**
- * What must not be shown to whoever looks at a configuration: private keys and the values of environment variables. A
+ * What must not be shown to whoever looks at a configuration: private keys, hashes of keys, the values of environment variables. A
  * masked document can be written back: a mask stands for the value that is stored.
  */
 const MASK = '***';
 
 /** Every value that the mask replaces, by section prefix and key. */
 const MASKED: readonly { readonly section: RegExp; readonly key: string; readonly mask: (value: string) => string }[] = [
-  { section: /^loadbalancer:/, key: 'ssl_key', mask: (value) => (value.trim() === '' ? value : MASK) },
-  { section: /^loadbalancer:/, key: 'request_headers', mask: (value) => (value.trim() === '' ? value : MASK) },
+  { section: /^loadbalancer:/, key: 'ssl_key', mask: maskWhole },
+  { section: /^loadbalancer:/, key: 'request_headers', mask: maskWhole },
   { section: /^cloud:/, key: 'environment', mask: maskEnvironment },
   // What a key can be guessed from is guarded like the key.
-  { section: /^endpoint$/, key: 'auth_hash', mask: (value) => (value.trim() === '' ? value : MASK) },
-  { section: /^endpoint$/, key: 'auth_salt', mask: (value) => (value.trim() === '' ? value : MASK) },
+  { section: /^endpoint$/, key: 'auth_hash', mask: maskWhole },
+  { section: /^endpoint$/, key: 'auth_salt', mask: maskWhole },
 ];
+
+function maskWhole(value: string): string {
+  return value.trim() === '' ? value : MASK;
+}
 
 /** `A=1,B=2` to `A=***,B=***`. A piece without `=` may be the rest of a value that has a comma in it: masked whole. */
 function maskEnvironment(value: string): string {

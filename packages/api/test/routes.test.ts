@@ -69,6 +69,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['POST', '/v1.1/endpoints/:endpoint/metrics/:backend', METRICS],
   ['PUT', '/v1.0/endpoints/:endpoint/metrics/:backend', METRICS],
   ['PUT', '/v1.1/endpoints/:endpoint/metrics/:backend', METRICS],
+  ['POST', '/v1.1/endpoints/:endpoint/auth_key', '{"auth_key":null}'],
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
   ['GET', '/v1.1/instances'],
   ['POST', '/v1.1/endpoints/:endpoint/alias', '"pyex-too"'],

@@ -43,7 +43,8 @@ export const OPTIONS = {
   },
   clock: { kind: 'flag', verbs: [...LOG_VERBS, 'logs'], about: 'local date and time instead of Unix seconds' },
   long: { kind: 'flag', alias: 'l', verbs: ['list'], about: 'a table with state, instances and URL' },
-  clear: { kind: 'flag', verbs: ['passwd'], about: 'remove the auth key: everyone is let in' },
+  clear: { kind: 'flag', verbs: ['passwd'], about: 'remove the key; without the auth key everyone is let in' },
+  endpoint: { kind: 'text', value: 'NAME', verbs: ['passwd'], about: "the endpoint's own key instead of the auth key" },
   server: { kind: 'flag', verbs: ['version'], about: "also ask for the daemon's version" },
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 

@@ -463,6 +463,8 @@ export const VERBS: readonly Verb[] = [
     more: [
       'Without an argument it asks twice at the terminal, or reads one line from standard input when that is no terminal.',
       '--clear removes the key: after that everyone who reaches the daemon is let in.',
+      'With --endpoint NAME it is the key of that endpoint alone: its holder may read and set its state, metrics and log, and',
+      'nothing else. It counts while an auth key is set. Example: reactor passwd --endpoint pyex',
     ],
     load: async () => (await cluster()).passwd,
   },

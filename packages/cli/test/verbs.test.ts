@@ -447,6 +447,18 @@ describe('the auth key is set', () => {
       stderr: 'reactor: warning: other users can read a key on the command line; without an argument passwd asks for it\n',
     }));
 
+  test.each([
+    [[], 'secret'],
+    [['--clear'], null],
+  ])('of one endpoint alone: %j', (argv, key) =>
+    check({
+      argv: ['passwd', '--endpoint', 'pyex', ...argv],
+      answers: { [`POST ${EP}/auth_key`]: {} },
+      around: { stdin: 'secret\n' },
+      sent: [`POST ${EP}/auth_key ${JSON.stringify({ auth_key: key })}`],
+    }),
+  );
+
   test('from two equal answers at the terminal', () =>
     check({ argv: ['passwd'], answers, sent, around: { passwords: ['secret', 'secret'] } }));
 

@@ -59,6 +59,8 @@ export interface Client extends ManagerCalls, MetricCalls, NameCalls {
   setUrl(url: string | null): Promise<void>;
   /** Null clears the key. */
   setAuthKey(key: string | null): Promise<void>;
+  /** The endpoint's own key, which opens what is that endpoint's alone. */
+  setEndpointKey(name: string, key: string | null): Promise<void>;
 
   endpoints(): Promise<readonly string[]>;
   endpointsDetail(): Promise<readonly EndpointRow[]>;
@@ -137,7 +139,7 @@ type Calls<Name extends keyof Client> = Pick<Client, Name>;
 
 function daemonCalls(
   target: Target,
-): Calls<'version' | 'healthy' | 'readiness' | 'prometheus' | 'info' | 'url' | 'setUrl' | 'setAuthKey'> {
+): Calls<'version' | 'healthy' | 'readiness' | 'prometheus' | 'info' | 'url' | 'setUrl' | 'setAuthKey' | 'setEndpointKey'> {
   return {
     version: () => get(target, '/'),
     healthy: async () => (await get<{ readonly ok: boolean }>(target, '/healthz')).ok,
@@ -147,6 +149,7 @@ function daemonCalls(
     url: async () => (await get<{ readonly url: string | null }>(target, '/v1.1/url')).url,
     setUrl: (url) => send(target, 'POST', '/v1.1/url', { url }),
     setAuthKey: (key) => send(target, 'POST', '/v1.1/auth_key', { auth_key: key }),
+    setEndpointKey: (name, key) => send(target, 'POST', pathOf(name, 'auth_key'), { auth_key: key }),
   };
 }
 

@@ -1,4 +1,6 @@
-import { type BalancerKind, type Parsed, parseExpressions, parseRules, type Rule } from '@reactor/core';
+/** Every key of an endpoint's document. Long, but one thing: a table with a row per key. */
+
+import { type BalancerKind, fault, type Parsed, parsed, parseExpressions, parseRules, type Rule } from '@reactor/core';
 import {
   parseCheckPath,
   parseCheckUrl,
@@ -41,8 +43,6 @@ import {
 import { parseEndpointName } from './name.js';
 import { type SchemaKey, sectionOf } from './schema-key.js';
 
-/** Every key of an endpoint's document. */
-
 /** More instances of one endpoint than this is a typing error; the figure is also what one round must be able to plan. */
 const INSTANCES_MAX = 10_000;
 const SLOTS_MAX = 1_000_000;
@@ -65,6 +65,15 @@ const docker = sectionOf('endpoint', 'cloud:docker');
 const nginx = sectionOf('endpoint', 'loadbalancer:nginx');
 const haproxy = sectionOf('endpoint', 'loadbalancer:haproxy');
 const tcp = sectionOf('endpoint', 'loadbalancer:tcp');
+
+/** Digits each algorithm makes, the weak ones of 2013 last. */
+export const HASH_DIGITS = { scrypt: 64, sha512: 128, sha384: 96, sha256: 64, sha224: 56, sha1: 40, md5: 32 } as const;
+const HASH_NAMES = Object.keys(HASH_DIGITS) as readonly (keyof typeof HASH_DIGITS)[];
+
+function parseHash(value: string): Parsed<string> {
+  // Not repeated: whoever reads the message need not read it.
+  return /^[0-9a-f]*$/i.test(value) ? parsed(value.toLowerCase()) : fault(1, 'not hexadecimal');
+}
 
 const rules = lines<readonly Rule[]>(
   'comma list of lower < metric < upper',
@@ -135,9 +144,11 @@ export const ENDPOINT_KEYS = {
     '',
     'Endpoint whose metrics decide here; without one of that name there are none',
   ),
-  authHash: endpoint('auth_hash', anyText(), '', "Hash of the endpoint's own key; kept", { secret: true }),
-  authSalt: endpoint('auth_salt', anyText(), '', 'Salt of that hash; kept', { secret: true }),
-  authAlgo: endpoint('auth_algo', anyText(), '', 'Algorithm of that hash; kept'),
+  authHash: endpoint('auth_hash', text('hexadecimal', parseHash), '', "Hash of the endpoint's own key, see reactor help passwd", {
+    secret: true,
+  }),
+  authSalt: endpoint('auth_salt', text('text', parsed), '', 'What the key is hashed with, before it', { secret: true }),
+  authAlgo: endpoint('auth_algo', choice('algorithm', HASH_NAMES), 'sha1', 'How; scrypt is what reactor passwd makes'),
   template: endpoint('template', anyText(), '', 'Form the web interface shows; kept'),
 
   minInstances: scaling('min_instances', whole(0, INSTANCES_MAX), '1', 'Never fewer instances'),

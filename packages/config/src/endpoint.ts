@@ -4,6 +4,7 @@ import {
   type ConfigDocument,
   type ContainerConfig,
   type EndpointConfig,
+  type EndpointKey,
   type HaproxyConfig,
   METRIC_KINDS,
   measures,
@@ -14,7 +15,7 @@ import {
 import { wouldLoop } from './address.js';
 import { pairFault } from './certificate.js';
 import { NO_PLACES, type Places, type Warning } from './document.js';
-import { ENDPOINT_KEYS as KEY } from './endpoint-schema.js';
+import { HASH_DIGITS, ENDPOINT_KEYS as KEY } from './endpoint-schema.js';
 import { quote } from './mistake.js';
 import { openValues, type Values } from './values.js';
 
@@ -60,6 +61,7 @@ function readEndpoint(values: Values): EndpointConfig {
     staticInstances: values.read(KEY.staticInstances).map((each) => ({ host: each.host, port: each.port ?? port })),
     instancesSource: values.read(KEY.instancesSource),
     metricsSource: values.read(KEY.metricsSource),
+    key: readKey(values),
     redirect: (loadBalancer === 'nginx' ? nginx.redirect : null) ?? endpointRedirect,
     errorMarks: values.read(KEY.errorMarks),
     unregisteredTimeoutMs: values.read(KEY.unregisteredTimeout),
@@ -93,6 +95,14 @@ function readEndpoint(values: Values): EndpointConfig {
     haproxy: readHaproxy(values),
     tcp: readTcp(values),
   };
+}
+
+function readKey(values: Values): EndpointKey | null {
+  const [hash, salt, algo] = [values.read(KEY.authHash), values.read(KEY.authSalt), values.read(KEY.authAlgo)];
+  if (hash === '') return null;
+  const digits = HASH_DIGITS[algo];
+  if (hash.length !== digits) values.mistake(KEY.authHash, `expected ${digits} hexadecimal digits, as ${algo} makes them`);
+  return { algo, salt, hash };
 }
 
 /** Read also without a cloud: a mistake is one whether or not it matters today. */
@@ -263,6 +273,13 @@ function adviseTogether(values: Values, config: EndpointConfig, reported: Readon
   if (drainTimeoutMs < decommissionedTimeoutMs) {
     const message = `shorter than decommissioned_timeout: the decommission period ends after ${drainTimeoutMs / 1000} s`;
     values.warn(KEY.drainTimeout, message, KEY.decommissionedTimeout);
+  }
+  if (config.key?.algo === 'sha1' || config.key?.algo === 'md5') {
+    values.warn(
+      KEY.authHash,
+      `${config.key.algo} is quickly guessed; set the key anew with reactor passwd --endpoint`,
+      KEY.authAlgo,
+    );
   }
   if (config.instancesSource !== null && config.cloud !== null) {
     const message = `its own instances get no requests while there is an endpoint ${quote(config.instancesSource)}`;

@@ -253,6 +253,9 @@ test.each<[string, string, string]>([
   ]),
   ['B53 line', told('{"endpoint":{"redirect":"http://a/\\r\\nX: y"}}'), 'line break not allowed'],
   ['B53 loop', told('[endpoint]\nurl=http://a/\nredirect=http://A:80/x'), 'would loop'],
+  ['a hash that is none', inEndpoint('auth_hash=xyz'), 'endpoint.auth_hash (line 2, column 11): not hexadecimal'],
+  ['a hash of another algorithm', inEndpoint('auth_hash=abcd'), 'expected 40 hexadecimal digits, as sha1 makes them'],
+  ['an unknown algorithm', inEndpoint('auth_algo=sha3'), "unknown algorithm 'sha3'"],
   ['B54 no name', inEndpoint('instances_source=../b'), 'instances_source (line 2, column 18): name: 1–64 of'],
   ['B54 no name either', inEndpoint('metrics_source=a b'), 'metrics_source (line 2, column 16): name: 1–64 of'],
 

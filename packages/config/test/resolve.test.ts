@@ -35,6 +35,7 @@ describe('an endpoint', () => {
       staticInstances: [],
       instancesSource: null,
       metricsSource: null,
+      key: null,
       redirect: null,
       errorMarks: 1,
       unregisteredTimeoutMs: 60_000,

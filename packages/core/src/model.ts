@@ -1,6 +1,6 @@
 /**
  * The records of the cluster state and the configuration they carry. Times are wall-clock milliseconds since the epoch
- * (`...AtMs`) or durations in milliseconds (`...Ms`); sizes are bytes (`...Bytes`).
+ * (`...AtMs`) or durations in milliseconds (`...Ms`); sizes are bytes (`...Bytes`). Long, but one thing: a list to read.
  */
 
 import type { BalancerKind, HaproxyConfig, NginxConfig, TcpConfig } from './balancer-config.js';
@@ -108,6 +108,14 @@ export interface StaticInstance {
   readonly port: number;
 }
 
+/** The salted hash of an endpoint's own key: hex(algo(salt + key)) as in 2013, or scrypt of the key with that salt. */
+export interface EndpointKey {
+  readonly algo: 'scrypt' | 'sha512' | 'sha384' | 'sha256' | 'sha224' | 'sha1' | 'md5';
+  readonly salt: string;
+  /** Hexadecimal. */
+  readonly hash: string;
+}
+
 export interface EndpointConfig {
   readonly url: EndpointUrl | null;
   /** The port the instances listen on, in the container. 0 publishes nothing. */
@@ -119,6 +127,7 @@ export interface EndpointConfig {
   /** The endpoint whose backends are served here, and the one whose metrics decide here; null is its own. */
   readonly instancesSource: string | null;
   readonly metricsSource: string | null;
+  readonly key: EndpointKey | null;
   readonly redirect: string | null;
   readonly errorMarks: number;
   readonly unregisteredTimeoutMs: number;

@@ -1,11 +1,12 @@
 import type { At, Cluster } from './cluster.js';
 import { BURST_WINDOW_MS, type Measurement } from './decision-input.js';
 import type { Resolved } from './endpoint-draft.js';
+import { endpointCalled } from './endpoint-names.js';
 import { viewInstance } from './lifecycle.js';
 import type { EndpointRecord } from './model.js';
 import { withPosted } from './posted-measurement.js';
 import type { PostedReport } from './posted-metrics.js';
-import { backendsOwner, isThere, staticBackendId } from './serving.js';
+import { backendsOwner, staticBackendId } from './serving.js';
 import type { TrafficReport } from './traffic.js';
 import { type Coverage, coverageOf, measureSightings, type Sighting, sightingsOf } from './traffic-window.js';
 
@@ -57,13 +58,13 @@ export function observe(input: ObservationInput): Observation {
 
   const measure: Observation['measure'] = (endpoint, { config }, { instances, settled }) => {
     const { windowMs, rules } = config.scaling;
-    const source = config.metricsSource ?? endpoint.value.name;
-    const known = isThere(source, cluster);
+    const named = config.metricsSource;
+    const source = named === null ? endpoint.value.name : endpointCalled(cluster, named)?.value.name;
     const of = (measuredMs: number, quantiles: boolean): Measurement => {
-      const balancer = input.resolved.get(source)?.config.loadBalancer ?? null;
+      const balancer = source === undefined ? null : (input.resolved.get(source)?.config.loadBalancer ?? null);
       const options = { nowMs, expectedSources, instances, settled, windowMs: measuredMs, quantiles, balancer };
       // Not its own instead: numbers that were never meant to decide could take most of it away.
-      if (!known) return measureSightings([], NOTHING_HEARD, options);
+      if (source === undefined) return measureSightings([], NOTHING_HEARD, options);
       const measured = measureSightings(sightings(source), coverage(measuredMs), options);
       const reports = input.posted.get(source);
       return reports === undefined
@@ -71,8 +72,8 @@ export function observe(input: ObservationInput): Observation {
         : withPosted(measured, reports, { nowMs, windowMs, ...postersOf(source, input, windowMs) });
     };
     const [stable, burst] = [of(windowMs, true), of(BURST_WINDOW_MS, false)];
-    if (known) return { stable, burst };
-    const dropped = rules.map(({ metric }) => [metric, `metrics_source '${source}' is no endpoint`] as const);
+    if (source !== undefined) return { stable, burst };
+    const dropped = rules.map(({ metric }) => [metric, `metrics_source '${named}' is no endpoint`] as const);
     return { stable: { ...stable, dropped: Object.fromEntries(dropped) }, burst };
   };
   return { sightings, measure };

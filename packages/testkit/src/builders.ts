@@ -59,6 +59,7 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     staticInstances: [],
     instancesSource: null,
     metricsSource: null,
+    key: null,
     redirect: null,
     errorMarks: 1,
     unregisteredTimeoutMs: 60_000,

@@ -35,13 +35,16 @@ export const url: Perform = async (call) => {
 
 export const passwd: Perform = async (call) => {
   const client = await call.client();
-  if (call.options.clear === true) {
-    if (call.args.length > 0) throw new UsageError('passwd takes a key or --clear, not both');
-    await client.setAuthKey(null);
-    call.output.say('the auth key is removed: everyone who reaches the daemon is let in');
+  const { endpoint } = call.options;
+  const set = (key: string | null): Promise<void> =>
+    endpoint === undefined ? client.setAuthKey(key) : client.setEndpointKey(endpoint, key);
+  if (call.options.clear !== true) {
+    await set(await newKey(call));
     return DONE;
   }
-  await client.setAuthKey(await newKey(call));
+  if (call.args.length > 0) throw new UsageError('passwd takes a key or --clear, not both');
+  await set(null);
+  if (endpoint === undefined) call.output.say('the auth key is removed: everyone who reaches the daemon is let in');
   return DONE;
 };
 
