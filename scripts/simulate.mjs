@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Simulates whole clusters from seeds, see README: "Simulation".
-//   simulate.mjs [--seed N] [--seeds M] [--minutes T] [--mutant NAME] [--journal] [--mutants] [--coverage] [--report FILE]
+//   simulate.mjs [--seed N] [--seeds M] [--minutes T] [--profile NAME] [--mutant NAME] [--journal] [--mutants] [--coverage] [--report FILE]
 // One line per 100 seeds; for a seed that fails its number, the rule it broke and the end of its journal. The first few seeds
-// run twice, and must be the same to the bit. --mutants --mutant NAME goes on with that one. --coverage tells what happened in
+// run twice, and must be the same to the bit. --profile runs every seed in that world instead of the one it has by itself, which
+// is what each mutant names to be met soon. --mutants --mutant NAME goes on with that one. --coverage tells what happened in
 // how many seeds, --report writes passes and failures as Jest does. Exits 1 when a seed fails, when something the faults should
 // bring about happened too rarely in many seeds, or when a mutant escapes.
 import { fork } from 'node:child_process';
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string' },
     minutes: { type: 'string', default: '1' },
+    profile: { type: 'string', default: '' },
     mutant: { type: 'string' },
     mutants: { type: 'boolean', default: false },
     journal: { type: 'boolean', default: false },
@@ -92,7 +94,7 @@ async function bundle(mutant) {
 }
 
 /** Hands the seeds out; `each` may answer true to have enough. Resolves with whether all were run. */
-function runSeeds(program, from, to, each) {
+function runSeeds(program, from, to, each, profile = values.profile) {
   let next = from;
   let running = 0;
   let enough = false;
@@ -105,7 +107,7 @@ function runSeeds(program, from, to, each) {
       next = end;
     };
     for (let index = 0; index < Math.min(PROCESSES, to - from); index += 1) {
-      const worker = fork(program, [String(minutes)], { execArgv: ['--max-semi-space-size=64'] });
+      const worker = fork(program, [String(minutes), profile], { execArgv: ['--max-semi-space-size=64'] });
       running += 1;
       worker.on('message', (message) => {
         if (message === 'idle') return feed(worker);
@@ -133,10 +135,12 @@ const leave = () => {
 process.on('exit', leave);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 
+const inProfile = values.profile === '' ? '' : ` --profile '${values.profile}'`;
+
 function tell(outcome) {
   console.log(`simulate: seed ${outcome.seed} FAILED after ${(outcome.virtualMs / 1000).toFixed(1)} s: ${outcome.violation}`);
   for (const line of outcome.journal) console.log(`  ${line}`);
-  console.log(`simulate: again with: npm run simulate -- --seed ${outcome.seed} --minutes ${minutes} --journal`);
+  console.log(`simulate: again with: npm run simulate -- --seed ${outcome.seed} --minutes ${minutes}${inProfile} --journal`);
 }
 
 async function seeds(program) {
@@ -188,21 +192,22 @@ function uncovered(covered) {
 }
 
 /** The first outcome among the seeds that breaks a rule; null when none does. */
-async function firstViolation(program, from, to) {
+async function firstViolation(program, from, to, profile) {
   let found = null;
-  await runSeeds(program, from, to, (outcome) => {
+  const note = (outcome) => {
     if (outcome.violation !== null) found = outcome;
     return found !== null;
-  });
+  };
+  await runSeeds(program, from, to, note, profile);
   return found;
 }
 
 /** A seed that the mutant fails and that production code passes; null when there is none. */
-async function catchMutant(program, production, from, to) {
+async function catchMutant(program, production, from, to, profile) {
   for (let next = from; next < to; ) {
-    const found = await firstViolation(program, next, to);
+    const found = await firstViolation(program, next, to, profile);
     if (found === null) return null;
-    if ((await firstViolation(production, found.seed, found.seed + 1)) === null) return found;
+    if ((await firstViolation(production, found.seed, found.seed + 1, profile)) === null) return found;
     next = found.seed + 1;
   }
   return null;
@@ -217,8 +222,9 @@ async function mutants() {
     const began = Date.now();
     const program = await bundle(mutant);
     // The seed that showed it last time is asked first; when the code has changed since, another one will show it.
-    const pinned = mutant.seed === undefined ? null : await catchMutant(program, production, mutant.seed, mutant.seed + 1);
-    const caught = pinned ?? (await catchMutant(program, production, first, first + MUTANT_SEEDS));
+    const within = (from, seedsOf) => catchMutant(program, production, from, from + seedsOf, mutant.profile);
+    const pinned = mutant.seed === undefined ? null : await within(mutant.seed, 1);
+    const caught = pinned ?? (await within(first, MUTANT_SEEDS));
     if (caught === null) escaped += 1;
     const what = caught === null ? 'ESCAPED' : `seed ${caught.seed}: ${caught.violation.slice(0, 110)}`;
     console.log(`simulate: mutant ${mutant.name}: ${what} (${((Date.now() - began) / 1000).toFixed(1)} s)`);

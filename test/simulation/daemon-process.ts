@@ -28,7 +28,7 @@ export function startDaemonProcess(world: World, machine: Machine, oracles: Orac
 async function run(world: World, process: Process, oracles: Oracles): Promise<void> {
   const { machine, clock } = process;
   const chance = world.chance.fork();
-  const store = openStoreLink(world, process, oracles);
+  const store = openStoreLink(world, process, oracles, 'agent');
   const engine = openEngineLink(world, process, oracles);
   const log = (level: string, message: string): void => {
     // A reason that is no operational error comes with its stack, or is one of those that JavaScript itself words.
@@ -57,16 +57,18 @@ async function run(world: World, process: Process, oracles: Oracles): Promise<vo
     overcommit: 0,
     labels: {},
     newToken: () => `token-${world.newId()}`,
-    portRange: PORTS,
+    portRange: { ...PORTS, last: world.profile?.portsEach ? PORTS.first + world.profile.portsEach - 1 : PORTS.last },
     startLimit: 2,
     surge: () => parts.controller?.wake(),
     version: 'simulated',
     marks: machine.marks,
+    portsHandedOut: machine.portsHandedOut,
   };
   const agent = await patiently(process, () => startAgent(agentOptions));
-  const own = openStoreLink(world, process, oracles);
+  const own = openStoreLink(world, process, oracles, 'controller');
   parts.controller = startController({ ...common, store: own, intervalMs: INTERVAL_MS, resolve, newId: () => world.newId() });
   const { controller } = parts;
+  process.commandsSinceMs = world.nowMs;
   process.stop = async () => {
     await controller.stop();
     await agent.stop();

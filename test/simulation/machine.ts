@@ -1,5 +1,5 @@
-import { type Clock, type EpochMark, type MarkKeeper, ReactorError } from '@reactor/core';
-import type { IdentityGuard } from '../../packages/state/src/identity.js';
+import { type Clock, type EpochMark, type MarkKeeper, type PortKeeper, ReactorError } from '@reactor/core';
+import type { IdentityGuard, StateIdentity } from '../../packages/state/src/identity.js';
 import { createFakeEngine, type FakeEngine } from '../../packages/testkit/src/fake-engine.js';
 import { type BalancerState, createBalancerState } from './balancer.js';
 import type { Scheduled } from './scheduler.js';
@@ -13,10 +13,14 @@ export class Machine {
   readonly answersAtMs = new Map<string, number>();
   process: Process | null = null;
   powered = true;
-  /** Added to the world's time by this machine's clock. */
-  skewMs = 0;
-  /** Its daemon does not run until then, while the clock goes on. */
-  pausedUntilMs = 0;
+  /** Its daemon publishes nothing until then. */
+  mutedUntilMs = 0;
+  /** What its copy of the state, on its disk, knows of it. */
+  known: StateIdentity | null = null;
+  /** When its daemon stood still, and when its clock was set: newest last. */
+  readonly stills: { readonly fromMs: number; untilMs: number }[] = [];
+  readonly steps: { readonly atMs: number; readonly byMs: number }[] = [];
+  #skewMs = 0;
   /** Every wait and every answer takes so many times as long. */
   slowness = 1;
   /** Whether requests reach the store, and its answers this machine. */
@@ -37,6 +41,18 @@ export class Machine {
     write: (mark) => {
       this.#disk();
       this.mark = mark;
+    },
+  };
+  /** What its disk keeps of the ports it has handed out. */
+  nextPort: number | null = null;
+  readonly portsHandedOut: PortKeeper = {
+    read: () => {
+      this.#disk();
+      return this.nextPort;
+    },
+    write: (port) => {
+      this.#disk();
+      this.nextPort = port;
     },
   };
   engineDownUntilMs = 0;
@@ -61,6 +77,34 @@ export class Machine {
     throw new ReactorError('mark_unreadable', 'the disk does not answer');
   }
 
+  /** Added to the world's time by this machine's clock. */
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  setClock(skewMs: number): void {
+    if (skewMs === this.#skewMs) return;
+    this.steps.push({ atMs: this.world.nowMs, byMs: skewMs - this.#skewMs });
+    this.#skewMs = skewMs;
+  }
+
+  /** Its daemon does not run until then, while the clock goes on. */
+  get pausedUntilMs(): number {
+    return this.stills.at(-1)?.untilMs ?? 0;
+  }
+
+  standStill(forMs: number): void {
+    const { nowMs } = this.world;
+    const last = this.stills.at(-1);
+    if (last === undefined || last.untilMs <= nowMs) this.stills.push({ fromMs: nowMs, untilMs: nowMs + forMs });
+    else last.untilMs = nowMs + forMs;
+  }
+
+  goOn(): void {
+    const last = this.stills.at(-1);
+    if (last !== undefined) last.untilMs = Math.min(last.untilMs, this.world.nowMs);
+  }
+
   /** Whether a connection from here to `other` comes about. */
   reaches(other: Machine): boolean {
     return other.powered && (other === this || (!this.isolated && !other.isolated));
@@ -74,8 +118,12 @@ export class Machine {
 export class Process {
   alive = true;
   stop: (() => Promise<void>) | null = null;
+  /** When its controller began to look at its clocks. */
+  commandsSinceMs = 0;
   /** Of its one connection to the store, whoever uses it. */
   guard: IdentityGuard | null = null;
+  /** The store is not the one it knew, and it waits for what becomes of that. */
+  recovering = false;
   /** Ends what others hold for it: its watches on the store and on Docker. */
   readonly ended = new AbortController();
   readonly clock: Clock;

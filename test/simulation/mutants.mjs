@@ -1,6 +1,7 @@
 /**
  * Production code made wrong on purpose, one mistake at a time: the simulation has to notice each. `find` occurs exactly once
- * in `file`, else the list itself is wrong and everything stops.
+ * in `file`, else the list itself is wrong and everything stops. `profile` is the world in which it shows soon
+ * (test/simulation/profiles.ts), `seed` the one that showed it last.
  */
 const agent = (file) => `packages/agent/src/${file}.ts`;
 const core = (file) => `packages/core/src/${file}.ts`;
@@ -9,7 +10,7 @@ const controller = (file) => `packages/controller/src/${file}.ts`;
 export const MUTANTS = [
   {
     name: 'commit-whatever-the-endpoint-became',
-    seed: 68,
+    seed: 22,
     file: controller('round'),
     find: '      { key: KEYS.endpoint(name), revision: endpoint.revision },\n',
     replace: '',
@@ -30,7 +31,7 @@ export const MUTANTS = [
   },
   {
     name: 'remove-while-draining',
-    seed: 2,
+    seed: 11,
     file: agent('instances'),
     find: "    if (record.phase === 'remove') {\n      if (container",
     replace: "    if (record.phase !== 'run') {\n      if (container",
@@ -44,11 +45,10 @@ export const MUTANTS = [
   },
   {
     name: 'reuse-a-port-at-once',
-    seed: 1,
+    seed: 11,
     file: agent('port-pool'),
-    find: '  let next = Math.floor(start * size);',
-    replace: '  let next = 0;',
-    also: [{ find: '        next = (next + 1) % size;', replace: '        next = inUse.has(port) ? (next + 1) % size : 0;' }],
+    find: '        next = (next + 1) % size;',
+    replace: '        next = isFree ? 0 : (next + 1) % size;',
   },
   {
     name: 'ready-before-the-check',
@@ -66,14 +66,14 @@ export const MUTANTS = [
   },
   {
     name: 'say-taken-out-before-it-is',
-    seed: 201,
+    seed: 9,
     file: agent('balancing'),
     find: '    const setAside = await apply(services);',
     replace: '    const setAside = {};\n    void apply(services);',
   },
   {
     name: 'serve-what-drains',
-    seed: 2,
+    seed: 11,
     file: agent('services'),
     find: "  const meant = instances.filter((instance) => instance.phase === 'run');",
     replace: "  const meant = instances.filter((instance) => instance.phase !== 'remove');",
@@ -148,5 +148,138 @@ export const MUTANTS = [
     file: core('decision'),
     find: '  const delayed = Math.min(Math.max(largest, wanted), scaling.maxInstances);',
     replace: '  const delayed = Math.max(largest, wanted) + 1;',
+  },
+  {
+    name: 'begin-anywhere-in-the-ports-at-a-restart',
+    profile: 'few ports',
+    file: agent('port-pool'),
+    find: '      next ??= begin();',
+    replace: '      next ??= Math.floor(start * size);',
+  },
+  {
+    name: 'commit-without-leader',
+    profile: 'late requests',
+    file: controller('round'),
+    find: '      { key: KEYS.leader, revision: leadership.revision },\n      { key: KEYS.endpoint(name), revision: endpoint.revision },',
+    replace: '      { key: KEYS.endpoint(name), revision: endpoint.revision },',
+  },
+  {
+    name: 'remove-what-has-no-record',
+    profile: 'failovers',
+    file: agent('instances'),
+    find: '      orphans.add(id);',
+    replace: '      orphans.add(id);\n      void engine.remove(id, 1000).catch(() => undefined);',
+  },
+  {
+    name: 'trust-an-empty-list',
+    profile: 'silent Docker',
+    file: agent('agent'),
+    find: '        listedAtMs = Number.NEGATIVE_INFINITY;\n        throw error;',
+    replace: '        listed = [];',
+  },
+  {
+    name: 'count-draining-as-free',
+    profile: 'full hosts',
+    file: core('ledger'),
+    find: 'if (occupies(instance.value, cluster)) add(instance.value);',
+    replace: "if (occupies(instance.value, cluster) && instance.value.phase === 'run') add(instance.value);",
+  },
+  {
+    name: 'ignore-the-uid',
+    profile: 'removed endpoints',
+    file: core('plan'),
+    find: '  const own = views.filter((view) => view.record.endpointUid === endpoint.value.uid);',
+    replace: '  const own = views;',
+  },
+  {
+    name: 'lost-is-dead',
+    profile: 'lost hosts',
+    file: core('plan-endpoint'),
+    find: '  if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;\n',
+    replace: '',
+  },
+  {
+    name: 'missing-is-zero',
+    profile: 'unheard traffic',
+    file: core('traffic-window'),
+    find: '  const partial = reported < expectedSources || incomplete;',
+    replace: '  const partial = false;',
+  },
+  {
+    name: 'obey-whatever-the-state-says',
+    profile: 'failovers',
+    file: agent('fence'),
+    find: '      problem = judge(cluster);',
+    replace: '      judge(cluster);\n      problem = null;',
+  },
+  {
+    name: 'forget-at-a-restart-what-was-obeyed',
+    profile: 'failovers',
+    file: agent('fence'),
+    find: '    known ??= { mark: keeper.read() };',
+    replace: '    known ??= { mark: null };',
+  },
+  {
+    name: 'the-epoch-of-the-store-alone',
+    profile: 'failovers',
+    file: controller('leadership'),
+    find: '    const epoch = Math.max(last?.epoch ?? 0, beyond?.mark.epoch ?? 0) + 1;',
+    replace: '    const epoch = (last?.epoch ?? 0) + 1;',
+  },
+  {
+    name: 'go-on-although-a-host-has-obeyed-another',
+    profile: 'failovers',
+    file: controller('leadership'),
+    find: '  if (beyond === null) return null;',
+    replace: '  if (beyond?.mark.epoch !== -1) return null;',
+  },
+  {
+    name: 'never-advertise-again-what-was-lost',
+    profile: 'late requests',
+    file: agent('advertisement'),
+    find: '    const isLost = stored !== null &&',
+    replace: '    const isLost = stored === undefined &&',
+  },
+  {
+    name: 'wall-clock-leases',
+    profile: 'drifting clocks',
+    file: controller('leadership'),
+    find: '    Math.max(clock.now() - renewedAt.wallMs, clock.monotonic() - renewedAt.monotonicMs);',
+    replace: '    clock.now() - renewedAt.wallMs;',
+  },
+  {
+    name: 'command-on-an-overdue-lease',
+    profile: 'drifting clocks',
+    file: controller('leadership'),
+    find: 'const RENEW_DEADLINE_MS = 10_000;',
+    replace: 'const RENEW_DEADLINE_MS = 15_000;',
+  },
+  {
+    name: 'trust-any-clock',
+    profile: 'unsteady clocks',
+    file: controller('tilt'),
+    find: '    return hold === null\n',
+    replace: '    return hold === null || hold.untilMs > 0\n      ? null\n      : hold === null\n',
+  },
+  {
+    name: 'take-away-right-after-a-takeover',
+    profile: 'takeovers',
+    file: controller('leadership'),
+    find: '  if (!inOrder(last, beyond, host)) return longestMs;\n',
+    replace: '',
+  },
+  {
+    name: 'commit-in-a-term-that-was-lost',
+    profile: 'failovers',
+    file: controller('leadership'),
+    find: '  if (leader === null || (leader.epoch === term.epoch && leader.host === term.host)) return null;',
+    replace: '  if (leader === null || leader.epoch >= 0) return null;',
+  },
+  {
+    name: 'no-brake',
+    profile: 'most hosts lost',
+    file: core('brake'),
+    find: '  if (together.length * 2 <= hosts) return null;',
+    replace: '  if (together.length * 2 <= 2 * hosts) return null;',
   },
 ];

@@ -49,7 +49,7 @@ export function createOperator(world: World, oracles: Oracles): Operator {
 }
 
 function contextOf(world: World, process: Process, oracles: Oracles): ApiContext {
-  const store = openStoreLink(world, process, oracles);
+  const store = openStoreLink(world, process, oracles, 'api');
   const nothing = () => undefined;
   return {
     store,

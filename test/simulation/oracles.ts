@@ -7,16 +7,20 @@ import {
   type DecisionReport,
   type EndpointRecord,
   type InstanceRecord,
+  type InstanceReport,
   type Json,
   type LeaderRecord,
-  readCluster,
   type StateView,
   TOPICS,
   type TrafficReport,
 } from '@reactor/core';
 import { acceptingGenerations, type Generation } from './balancer.js';
+import { clusterOf } from './cluster-view.js';
 import { configOf } from './daemon-process.js';
+import { createLossOracles } from './loss-oracles.js';
 import type { Machine, Process } from './machine.js';
+import type { InstanceWrite, Reader } from './reader.js';
+import { createTermOracles } from './term-oracles.js';
 import type { World } from './world.js';
 
 /**
@@ -25,30 +29,30 @@ import type { World } from './world.js';
  * thing: the rules, one after the other.
  */
 export interface Oracles {
+  /** Somebody looks at the store. */
+  looked(): void;
+  /** Somebody has got an answer to the question for everything. */
+  saw(reader: Reader, view: StateView): void;
+  asked(reader: Reader, change: Commit): void;
   committed(reader: Reader, change: Commit, result: CommitResult, before: StateView): void;
   published(reader: Reader, values: Readonly<Record<string, Json>>): void;
   starting(process: Process, spec: ContainerSpec): void;
   started(machine: Machine, container: Container): void;
   removing(process: Process, containerId: string): void;
   removed(machine: Machine, containerId: string): void;
-  vanished(containerId: string): void;
+  vanished(machine: Machine, containerId: string): void;
   routed(process: Process, generation: Generation): void;
   answered(container: Container): void;
-  /** The store's contents were exchanged: another history begins. */
-  storeExchanged(): void;
+  /** The store went back to a former moment, or on from a copy: another history begins. */
+  storeFellBack(before: StateView): void;
   /** Whether the operator gave this instance up together with its host. */
   isAbandoned(instance: string): boolean;
   /** When something was last done to a container, a load balancer or the records of instances. */
   readonly lastOperationMs: number;
 }
 
-/** Whose calls they are, and what that one last read: what it does is to be judged by what it could know. */
-export interface Reader {
-  readonly process: Process;
-  view: StateView | null;
-  traffic: ReadonlyMap<string, Json> | null;
-}
-
+/** So long, and a slow host's answers on top, what an agent says may lag behind its Docker. */
+const OLDEST_REPORT_MS = 15_000;
 /** A report counts for so many windows; one that is a second older certainly does not. */
 const STALE_WINDOWS = 3;
 
@@ -57,9 +61,12 @@ export function createOracles(world: World): Oracles {
   const toRemove = new Set<string>();
   const intents = new Map<string, InstanceRecord>();
   const startedAs = new Map<string, string>();
+  const runsSince = new Map<string, number>();
   const handRemoved = new Set<string>();
   const proven = new Set<string>();
   const abandoned = new Set<string>();
+  const terms = createTermOracles(world);
+  const losses = createLossOracles(world);
   let storeNumber = 0;
   let lastOperationMs = 0;
 
@@ -79,10 +86,13 @@ export function createOracles(world: World): Oracles {
     for (const { key } of change.write) {
       if (!key.startsWith('instances/') && !key.startsWith('reports/')) world.write(process.name, `writes ${key}`);
     }
+    const was = clusterOf(before);
+    terms.committed(reader, change, was);
+    if (reader.role === 'agent') reported(reader, change);
     const writes = change.write.filter(({ key }) => key.startsWith('instances/'));
     if (writes.length === 0) return;
-    const was = readCluster(before);
-    const is = readCluster(world.store.view(''));
+    const is = clusterOf(world.store.view(''));
+    const changes: InstanceWrite[] = [];
     for (const { key, value } of writes) {
       const id = key.slice('instances/'.length);
       const record = value as unknown as InstanceRecord | null;
@@ -93,9 +103,18 @@ export function createOracles(world: World): Oracles {
       if (record !== null) intents.set(id, record);
       if (record?.phase === 'remove') removal(id, record, former, reader, was);
       if (record === null && former !== null) forgetting(former, was);
+      if (record?.phase === 'run') ownOnly(record, former, was);
+      changes.push({ id, record, former });
     }
+    terms.commanded(reader, changes, was);
     for (const endpoint of new Set(writes.map(({ key }) => endpointOf(key, was, is)))) {
       if (endpoint === null) continue;
+      losses.commanded(
+        reader,
+        endpoint,
+        changes.filter(({ record, former }) => (record ?? former)?.endpoint === endpoint),
+        was,
+      );
       noMoreThanAllowed(endpoint, was, is);
       readyOnesStay(endpoint, reader, was, is);
     }
@@ -118,6 +137,13 @@ export function createOracles(world: World): Oracles {
   const handsOff = (id: string, record: InstanceRecord | null, was: Cluster): void => {
     const endpoint = record === null ? undefined : was.endpoints.get(record.endpoint)?.value;
     if (endpoint?.state === 'PAUSED') world.violate('nothing is done about a paused endpoint', `${id} of ${endpoint.name}`);
+  };
+
+  /** What a removed endpoint left is no other's of the same name. */
+  const ownOnly = (record: InstanceRecord, former: InstanceRecord | null, was: Cluster): void => {
+    const uids = [was.endpoints.get(record.endpoint)?.value.uid, was.instances.get(record.replaces ?? '')?.value.endpointUid];
+    if (former?.phase !== 'run' && uids.some((uid) => uid !== undefined && uid !== record.endpointUid))
+      world.violate('an endpoint has its own instances only', `${record.id} of ${record.endpoint} belongs to a removed one`);
   };
 
   /** A drained instance goes only when no load balancer that is known to be part of the cluster sends it requests. */
@@ -167,7 +193,7 @@ export function createOracles(world: World): Oracles {
     const config = endpoint === undefined ? null : configOf(endpoint);
     if (endpoint?.state !== 'RUNNING' || config === null || reader.view === null) return;
     // An instance that ended since cannot have been counted on, nor its end be known.
-    const known = readCluster(reader.view);
+    const known = clusterOf(reader.view);
     const ready = (cluster: Cluster): number =>
       meant(name, endpoint, cluster).filter(
         ({ id, host }) => known.hosts.has(host) && known.reports.get(id)?.value.state === 'ready',
@@ -179,6 +205,19 @@ export function createOracles(world: World): Oracles {
         'ready instances of a running endpoint stay',
         `${name} went from ${before} ready to ${after}, at least ${floor}`,
       );
+  };
+
+  /** A listing may be five seconds old, and so may be what was concluded from it. */
+  const reported = ({ process: { machine, name } }: Reader, change: Commit): void => {
+    for (const { key, value } of change.write) {
+      if (!key.startsWith('reports/') || value === null) continue;
+      const { id, state } = value as unknown as InstanceReport;
+      if (state !== 'gone' && state !== 'exited') continue;
+      const container = machine.engine.containers().find((each) => each.instance === id && each.status === 'running');
+      const sinceMs = container === undefined ? undefined : runsSince.get(nameOf(machine, container.id));
+      if (sinceMs !== undefined && world.nowMs - sinceMs > OLDEST_REPORT_MS)
+        world.violate('what runs is not called dead', `${name} says that ${id} is ${state}, but its container has run for long`);
+    }
   };
 
   // ------------------------------------------------------------------------------------------------------------- decisions
@@ -224,6 +263,7 @@ export function createOracles(world: World): Oracles {
   // ------------------------------------------------------------------------------------------------------------ containers
 
   const starting = (process: Process, spec: ContainerSpec): void => {
+    terms.acting(process, spec.instance, 'run');
     const intent = intents.get(spec.instance);
     if (intent === undefined) world.violate('a container is started on a record only', spec.name);
     else if (intent.host !== process.machine.id)
@@ -237,10 +277,11 @@ export function createOracles(world: World): Oracles {
       each.engine.containers().filter((other) => other.instance === instance && other.status === 'running'),
     );
     if (alive.length > 1) world.violate('one container for one intent', `${instance} has ${alive.length}`);
-    const former = startedAs.get(instance);
-    if (former !== undefined && former !== container.id && !handRemoved.has(former))
+    const [name, former] = [nameOf(machine, container.id), startedAs.get(instance)];
+    if (former !== undefined && former !== name && !handRemoved.has(former))
       world.violate('one container for one intent', `${instance} was started again`);
-    startedAs.set(instance, container.id);
+    startedAs.set(instance, name);
+    runsSince.set(name, world.nowMs);
     slots(machine);
     addresses(machine, 'a container was started');
   };
@@ -258,6 +299,7 @@ export function createOracles(world: World): Oracles {
   const removing = (process: Process, id: string): void => {
     const container = process.machine.engine.containers().find((each) => each.id === id);
     if (container === undefined) return;
+    terms.acting(process, container.instance, 'remove');
     if (container.hash === FOREIGN)
       world.violate('foreign containers are left alone', `${process.name} removes ${container.name}`);
     else if (!toRemove.has(container.instance))
@@ -296,15 +338,27 @@ export function createOracles(world: World): Oracles {
         for (const { endpoint, backends } of services) {
           for (const { id, host, port } of backends) {
             const owner = owners.get(`${host}:${port}`);
-            if (owner !== undefined && owner.endpoint !== endpoint)
+            if (owner !== undefined && owner.instance !== id)
               world.violate(
-                'no request reaches another endpoint',
+                'no request reaches another instance',
                 `${machine.id} sends requests for ${endpoint} (${id}) to ${owner.name} at ${host}:${port}; ${why} on ${changed.id}`,
               );
           }
         }
       }
     }
+  };
+
+  const storeFellBack = (before: StateView): void => {
+    storeNumber += 1;
+    const { instances } = clusterOf(world.store.view(''));
+    // What was lost with its record is left alone by everybody, for good.
+    for (const id of clusterOf(before).instances.keys()) if (!instances.has(id)) abandoned.add(id);
+    // Of a container that came and went since, a store that went back knows nothing.
+    const there = new Set(world.machines.flatMap((machine) => machine.engine.containers().map(({ id }) => nameOf(machine, id))));
+    for (const [instance, container] of startedAs) if (!there.has(container)) startedAs.delete(instance);
+    terms.storeFellBack();
+    losses.storeFellBack();
   };
 
   return {
@@ -314,18 +368,22 @@ export function createOracles(world: World): Oracles {
     started,
     removing,
     removed,
-    vanished: (id) => void handRemoved.add(id),
+    vanished: (machine, id) => void handRemoved.add(nameOf(machine, id)),
     routed,
     answered: (container) => void proven.add(`${container.instance} ${container.address?.host}:${container.address?.port}`),
     isAbandoned: (instance) => abandoned.has(instance),
-    storeExchanged: () => {
-      storeNumber += 1;
-    },
+    looked: losses.looked,
+    saw: terms.saw,
+    asked: terms.asked,
+    storeFellBack,
     get lastOperationMs() {
       return lastOperationMs;
     },
   };
 }
+
+/** Every engine counts its containers by itself. */
+const nameOf = ({ id }: Machine, containerId: string): string => `${id} ${containerId}`;
 
 /** The hash of containers that are not Reactor's. */
 export const FOREIGN = 'foreign';

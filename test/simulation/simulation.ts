@@ -1,4 +1,4 @@
-import type { ContainerSpec } from '@reactor/core';
+import type { ConfigDocument, ContainerSpec } from '@reactor/core';
 import { acceptingGenerations, serve } from './balancer.js';
 import { unsettled } from './convergence.js';
 import { startDaemonProcess } from './daemon-process.js';
@@ -7,6 +7,7 @@ import { createFaults } from './faults.js';
 import { Machine } from './machine.js';
 import { createOperator, type Operator } from './operator.js';
 import { createOracles, FOREIGN } from './oracles.js';
+import type { Profile } from './profiles.js';
 import { World } from './world.js';
 
 /** One seed from its start to its end: a cluster comes up, faults strike, they end, and it has to come to rest. */
@@ -24,12 +25,14 @@ export interface Outcome {
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** How long faults strike. */
+  /** How long faults strike, at least. */
   readonly faultyMs: number;
+  /** Null leaves it to the seed. */
+  readonly profile: Profile | null;
 }
 
 const HOSTS = 3;
-const SLOTS = 6 * SLOTS_EACH;
+const ROOM_FOR = 6;
 /**
  * From the end of the faults until the cluster is at rest: an instance that failed all the time is tried again after a minute,
  * and may be replaced, drained and removed one after the other after that.
@@ -39,12 +42,14 @@ const SETTLE_WITHIN_MS = 240_000;
 const REST_MS = 10_000;
 const LOOK_MS = 1_000;
 
-export async function simulate({ seed, faultyMs }: SimulationOptions): Promise<Outcome> {
-  const world = new World(seed);
+export async function simulate({ seed, profile, ...options }: SimulationOptions): Promise<Outcome> {
+  const world = new World(seed, profile);
+  const faultyMs = Math.max(options.faultyMs, world.profile?.leastMs ?? 0);
+  const slots = (world.profile?.roomFor ?? ROOM_FOR) * SLOTS_EACH;
   const { chance, scheduler } = world;
   const oracles = createOracles(world);
   for (let number = 1; number <= HOSTS; number += 1)
-    world.machines.push(new Machine(world, `h${number}`, `10.0.0.${number}`, SLOTS));
+    world.machines.push(new Machine(world, `h${number}`, `10.0.0.${number}`, slots));
   await placeDecoys(world);
   const operator = createOperator(world, oracles);
   const loads: Load[] = ['ape', 'bee', 'cat']
@@ -134,11 +139,23 @@ function mend(world: World, operator: Operator, loads: readonly Load[]): void {
     void again();
   };
   const stored = (key: string) => world.store.view('').entries.get(key)?.value;
+  /** Hosts that are full to the last slot could not replace anything. */
+  const makeRoom = (endpoint: string): void => {
+    for (const key of ['min_instances', 'max_instances']) {
+      const said = () => (stored(`endpoints/${endpoint}`) as { document?: ConfigDocument } | undefined)?.document?.scaling?.[key];
+      const body = { section: 'scaling', key, value: '1' };
+      insist(
+        () => said() === '1',
+        () => operator.ask('PATCH', '/endpoints/:endpoint', { endpoint }, body),
+      );
+    }
+  };
   for (const { name: endpoint } of loads) {
     const good = (): boolean => !JSON.stringify(stored(`endpoints/${endpoint}`) ?? null).includes('bad:1');
     const body = { section: 'cloud:docker', key: 'image', value: 'good:2' };
     insist(good, () => operator.ask('PATCH', '/endpoints/:endpoint', { endpoint }, body));
   }
+  if (world.profile?.roomFor !== undefined) for (const { name } of loads) makeRoom(name);
   for (const { id: host } of world.machines) {
     const active = (): boolean => stored(`hosts-config/${host}`) === undefined;
     insist(active, () => operator.ask('POST', '/hosts/:host/state', { host }, { action: 'activate' }));

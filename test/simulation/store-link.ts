@@ -1,7 +1,18 @@
-import { type Commit, type Lease, ReactorError, type StateStore, TOPICS, type WatchEvent } from '@reactor/core';
-import { IdentityGuard } from '../../packages/state/src/identity.js';
+import {
+  type Commit,
+  KEYS,
+  type Lease,
+  ReactorError,
+  type StateStore,
+  type StateView,
+  TOPICS,
+  type WatchEvent,
+} from '@reactor/core';
+import { IdentityGuard, type StateIdentity } from '../../packages/state/src/identity.js';
 import type { Process } from './machine.js';
-import type { Oracles, Reader } from './oracles.js';
+import type { Oracles } from './oracles.js';
+import type { Reader } from './reader.js';
+import { recover } from './recovery.js';
 import type { World } from './world.js';
 
 /**
@@ -12,35 +23,49 @@ import type { World } from './world.js';
 /** As long as a client of Redis waits in the end. */
 const PATIENCE_MS = 5_000;
 const REFUSED_MS = 20;
+/** So late a request that a network held back may still arrive. */
+const SLOWEST_REQUEST_MS = 25_000;
 /** As long as the controller's. */
 const LEASE_MS = 15_000;
 /** On a fast network an answer comes in the same step as the request. */
 const AT_ONCE_MS = 10;
 
-export function openStoreLink(world: World, process: Process, oracles: Oracles): StateStore {
-  const { store, weather, chance, scheduler } = world;
+export function openStoreLink(world: World, process: Process, oracles: Oracles, role: Reader['role']): StateStore {
+  const { store, history, weather, chance, scheduler } = world;
   const { machine } = process;
-  const reader: Reader = { process, view: null, traffic: null };
+  const reader: Reader = { process, role, view: null, hosts: null, traffic: null, renewedMs: null };
+  /** What was read before the known state was given up for another one says nothing about that. */
+  const generations = new WeakMap<StateView, number>();
 
   const delay = (): number => chance.whole(1, weather.delayMs) * machine.slowness;
   const lost = (): boolean => weather.lossRate > 0 && chance.happens(weather.lossRate);
 
+  const guardOf = (): IdentityGuard => {
+    process.guard ??= new IdentityGuard('the simulated store', machine.known ?? history.now());
+    return process.guard;
+  };
   /** Every script names the state it means and changes nothing in another one. */
-  const guarded = async <T>(apply: () => Promise<T>): Promise<T> => {
-    process.guard ??= new IdentityGuard('the simulated store', { clusterId: store.clusterId, revision: store.revision });
-    const { guard } = process;
-    try {
-      guard.observe(store);
-    } catch (error) {
+  const guarded = async <T>(known: StateIdentity, apply: () => Promise<T>): Promise<T> => {
+    const guard = guardOf();
+    const kind = history.kindFor(known);
+    if (kind !== null) {
       world.cover('a foreign store is noticed');
-      throw error;
+      if (kind !== 'other') recover(world, process, oracles.storeFellBack);
+      throw guard.foreign(kind, history.now());
     }
-    guard.advance(store.revision);
-    return apply();
+    const result = await apply();
+    const now = history.now();
+    // Of a state that was given up meanwhile nothing is to be learnt.
+    if (history.kindFor(guard.known) === null) {
+      guard.advance(now.revision, now.mark);
+      machine.known = guard.known;
+    }
+    return result;
   };
 
   const call = <T>(kind: string, apply: () => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
+      const { known } = guardOf();
       const fail = (afterMs: number): void => {
         world.cover('a call to the store fails');
         process.after(afterMs, 'store silent', () => reject(new ReactorError('state_unavailable', 'the store does not answer')));
@@ -53,9 +78,16 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
         else process.now('answer', settle);
       };
       if (!machine.storeRequests || lost()) return fail(PATIENCE_MS);
+      if (weather.straggleRate > 0 && kind === 'commit' && chance.happens(weather.straggleRate)) {
+        world.cover('a request arrives after its caller gave it up');
+        scheduler.after(chance.whole(PATIENCE_MS, SLOWEST_REQUEST_MS), kind, () => {
+          if (!weather.storeDown) guarded(known, apply).catch(() => undefined);
+        });
+        return fail(PATIENCE_MS);
+      }
       scheduler.after(delay(), kind, () => {
         if (weather.storeDown || !machine.powered) return fail(REFUSED_MS);
-        guarded(apply).then(
+        guarded(known, apply).then(
           (value) => answered(() => resolve(value)),
           (error) => answered(() => reject(error)),
         );
@@ -66,13 +98,18 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
     const forMs = chance.whole(LEASE_MS, 2 * LEASE_MS);
     world.write(process.name, `stands still for ${forMs} ms with what it has read`);
     world.cover('a daemon stands still between reading and acting');
-    machine.pausedUntilMs = world.nowMs + forMs;
+    machine.standStill(forMs);
     return new Promise((resolve) => process.now('stalled', resolve));
   };
 
   const lease = (held: Lease): Lease => ({
     id: held.id,
-    keep: () => call('keep', () => held.keep()),
+    async keep() {
+      const askedMs = world.nowMs;
+      const kept = await call('keep', () => held.keep());
+      if (kept) reader.renewedMs = askedMs;
+      return kept;
+    },
     release: () => call('release', () => held.release()),
   });
 
@@ -91,28 +128,50 @@ export function openStoreLink(world: World, process: Process, oracles: Oracles):
     }
   }
 
-  const commit = async (change: Commit) => {
+  const commit = async (change: Commit, asking: Reader) => {
     const before = store.view('');
+    if (change.write.some(({ key }) => key === KEYS.epoch)) history.remember();
     const result = await store.commit(change);
-    oracles.committed(reader, change, result, before);
+    oracles.committed(asking, change, result, before);
     return result;
   };
 
   return {
     async read(prefix, seen) {
-      const view = await call('read', () => store.read(prefix, seen));
+      const { generation } = guardOf();
+      const known = seen !== undefined && generations.get(seen) === generation ? seen : undefined;
+      const view = await call('read', async () => {
+        oracles.looked();
+        return store.read(prefix, known);
+      });
+      // Asked of one state and answered by another.
+      if (guardOf().generation !== generation) return this.read(prefix);
+      generations.set(view, generation);
+      if (prefix === KEYS.hosts) reader.hosts = view;
       if (prefix !== '') return view;
       reader.view = view;
+      oracles.saw(reader, view);
       if (weather.stallRate > 0 && chance.happens(weather.stallRate)) await stall();
       return view;
     },
-    commit: (change) => call('commit', () => commit(change)),
+    commit(change) {
+      oracles.asked(reader, change);
+      // A late one is to be judged by what was known when it was asked for.
+      const asking = { ...reader };
+      return call('commit', () => commit(change, asking));
+    },
     watch,
-    lease: async (ttlMs) => lease(await call('lease', () => store.lease(ttlMs))),
+    async lease(ttlMs) {
+      const askedMs = world.nowMs;
+      const held = await call('lease', () => store.lease(ttlMs));
+      reader.renewedMs = askedMs;
+      return lease(held);
+    },
     append: (log, entries) => call('append', () => store.append(log, entries)),
     tail: (log, since, limit) => call('tail', () => store.tail(log, since, limit)),
     publish: (values, ttlMs) =>
-      call('publish', () => {
+      call('publish', async () => {
+        if (machine.mutedUntilMs > world.nowMs && role === 'agent') return;
         oracles.published(reader, values);
         return store.publish(values, ttlMs);
       }),

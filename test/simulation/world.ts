@@ -1,7 +1,9 @@
 import { createFakeStore, type FakeStore } from '../../packages/testkit/src/fake-store.js';
 import { type Chance, createChance } from './chance.js';
 import type { Machine } from './machine.js';
+import { PROFILES, type Profile } from './profiles.js';
 import { Scheduler } from './scheduler.js';
+import { StoreHistory } from './store-history.js';
 
 /** One simulated cluster: the time, the store and the machines, and what is written down about them. */
 
@@ -20,9 +22,13 @@ export interface Weather {
   stallRate: number;
   /** Chance that the store's replicas do not acknowledge in time. */
   laggingRate: number;
+  /** Chance that a request to the store arrives long after its caller gave it up. */
+  straggleRate: number;
   storeDown: boolean;
   /** The store holds something else than it did; nobody is to act on it. */
   storeForeign: boolean;
+  /** All faults are over. */
+  calm: boolean;
 }
 
 export const FAIR_WEATHER: Readonly<Weather> = {
@@ -33,8 +39,10 @@ export const FAIR_WEATHER: Readonly<Weather> = {
   refusalRate: 0,
   stallRate: 0,
   laggingRate: 0,
+  straggleRate: 0,
   storeDown: false,
   storeForeign: false,
+  calm: false,
 };
 
 /** Something that must never happen did. */
@@ -45,11 +53,16 @@ export class Violation extends Error {
 /** A Saturday in November 2023; only its being large and fixed matters. */
 const EPOCH_MS = 1_700_000_000_000;
 const JOURNAL_LINES = 400;
+/** Of all seeds. */
+const PROFILED = 0.25;
 
 export class World {
   readonly chance: Chance;
+  /** Null in an ordinary seed. */
+  readonly profile: Profile | null;
   readonly scheduler: Scheduler;
   readonly store: FakeStore;
+  readonly history: StoreHistory;
   readonly machines: Machine[] = [];
   readonly weather: Weather = { ...FAIR_WEATHER };
   /** What happened at least once, for the account of all seeds. */
@@ -58,12 +71,18 @@ export class World {
   #violation: Violation | null = null;
   #ids = 0;
 
-  constructor(readonly seed: number) {
+  constructor(
+    readonly seed: number,
+    profile: Profile | null,
+  ) {
     const root = createChance(seed);
     this.chance = root.fork();
     const ranks = root.fork();
     this.scheduler = new Scheduler(ranks.next);
+    const own = root.fork();
+    this.profile = profile ?? (own.happens(PROFILED) ? own.pick(PROFILES) : null);
     this.store = createFakeStore({ now: () => EPOCH_MS + this.nowMs, clusterId: 'simulated', sharesValues: true });
+    this.history = new StoreHistory(this.store);
   }
 
   get nowMs(): number {
