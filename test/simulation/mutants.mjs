@@ -68,14 +68,14 @@ export const MUTANTS = [
     name: 'say-taken-out-before-it-is',
     seed: 9,
     file: agent('balancing'),
-    find: '    const setAside = await apply(services);',
-    replace: '    const setAside = {};\n    void apply(services);',
+    find: '    const report = await apply(services);',
+    replace: '    const report = { changed: true, setAside: {}, failed: null };\n    void apply(services);',
   },
   {
     name: 'serve-what-drains',
     seed: 11,
     file: agent('services'),
-    find: "  const meant = instances.filter((instance) => instance.phase === 'run');",
+    find: "  const meant = instances.filter((instance) => instance.phase === 'run' && !reportOf(instance)?.spent);",
     replace: "  const meant = instances.filter((instance) => instance.phase !== 'remove');",
   },
   {
@@ -173,7 +173,7 @@ export const MUTANTS = [
   {
     name: 'trust-an-empty-list',
     profile: 'silent Docker',
-    file: agent('agent'),
+    file: agent('container-listing'),
     find: '        listedAtMs = Number.NEGATIVE_INFINITY;\n        throw error;',
     replace: '        listed = [];',
   },
@@ -202,7 +202,7 @@ export const MUTANTS = [
     name: 'missing-is-zero',
     profile: 'unheard traffic',
     file: core('traffic-window'),
-    find: '  const partial = reported < expectedSources || incomplete;',
+    find: '  const partial = reported < expectedSources || incomplete || cut;',
     replace: '  const partial = false;',
   },
   {
