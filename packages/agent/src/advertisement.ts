@@ -12,7 +12,8 @@ import {
 
 /**
  * The host's entry in the cluster, under a lease: while the agent lives it is there, and a few seconds after it died it
- * is not. Written only when it changed.
+ * is not. Written only when it changed, or when the state has another: a failover may have lost it, and what a former daemon
+ * of this host wrote may arrive late and end with the lease of that one.
  */
 export interface AdvertisementOptions {
   readonly store: StateStore;
@@ -31,6 +32,8 @@ export interface AdvertisementOptions {
   readonly version: string;
   /** The newest term of leadership this host has obeyed. */
   readonly epochSeen: () => EpochMark | null;
+  /** What the state last had of this host, and when it was asked, by the monotonic clock; null before it was. */
+  readonly stored: () => { readonly record: HostRecord | null; readonly askedAtMs: number } | null;
 }
 
 /** What this host gives to instances. */
@@ -60,6 +63,7 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
   let record: HostRecord | null = null;
   let asking: Promise<void> | null = null;
   let written = '';
+  let writtenAtMs = Number.NEGATIVE_INFINITY;
 
   const hold = async (): Promise<Lease> => {
     if (lease !== null && clock.monotonic() - keptAtMs < KEEP_EVERY_MS) return lease;
@@ -97,9 +101,15 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
     const { slots, overcommit } = offer;
     const labels = { ...current.labels, ...offer.labels };
     const text = JSON.stringify({ ...current, slots, overcommit, labels, epochSeen: options.epochSeen() });
-    if (text === written) return;
-    await store.commit({ expect: [], write: [{ key: KEYS.host(options.host), value: JSON.parse(text), lease: held.id }] });
+    const stored = options.stored();
+    const isLost = stored !== null && stored.askedAtMs > writtenAtMs && JSON.stringify(stored.record) !== written;
+    if (text === written && !isLost) return;
+    const value = JSON.parse(text);
+    const result = await store.commit({ expect: [], write: [{ key: KEYS.host(options.host), value, lease: held.id }] });
+    // Its lease has just ended: the next round takes another.
+    if (result.kind === 'conflict') return;
     written = text;
+    writtenAtMs = clock.monotonic();
   };
 
   const withdraw = async (): Promise<void> => {

@@ -10,6 +10,7 @@ import {
   type Loop,
   type MarkKeeper,
   type Meter,
+  type PortKeeper,
   readCluster,
   type StateStore,
   type StateView,
@@ -76,6 +77,7 @@ export interface AgentOptions {
   readonly surge: () => void;
   readonly version: string;
   readonly marks: MarkKeeper;
+  readonly portsHandedOut: PortKeeper;
 }
 
 export interface Agent {
@@ -99,11 +101,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const complaints = createComplaints(log);
 
   const fence = createFence(options.marks);
-  const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark });
   const instances = createInstances({
     ...options,
     linked: createLinked(async () => (await sight.see()).cluster, options.resolve, diary.tell),
-    ports: createPortPool(options.portRange, options.random()),
+    ports: createPortPool(options.portRange, options.random(), options.portsHandedOut),
     tell: diary.tell,
     isSpent: (instance) => spent.has(instance),
     wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),
@@ -122,7 +123,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const how = problem === null ? 'answers this host again' : `does not answer this host: ${problem}`;
       log('warning', `instance ${instance}, whose host is lost, ${how}`);
       loops.balancing.wake();
-      const address = sight.last()?.reports.get(instance)?.value.address;
+      const address = sight.last()?.cluster.reports.get(instance)?.value.address;
       if (problem !== null && address) void severance?.sever(address);
     },
     signal,
@@ -132,11 +133,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const surges = createSurgeDetector();
   const sessions = createClientSessions({ store, clock, host, balancer, tell: diary.tell });
   let spent: ReadonlySet<string> = new Set();
-  const sight = createSight(store, fence, (problem) => {
+  const sight = createSight(store, clock, fence, (problem) => {
     if (problem === null) log('info', 'the cluster state is followed again');
     else log('error', problem);
   });
   const list = createListing(engine, clock);
+  const stored = () => {
+    const last = sight.last();
+    return last === null ? null : { record: last.cluster.hosts.get(host)?.value ?? null, askedAtMs: last.askedAtMs };
+  };
+  const advertisement = createAdvertisement({ ...options, epochSeen: fence.mark, stored });
 
   const instancesRound = async (): Promise<void> => {
     const { cluster, admitted } = await sight.see();
@@ -174,7 +180,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     complaints.settle('advertisement');
   };
   const severanceRound = async (): Promise<void> => {
-    const cluster = sight.last();
+    const cluster = sight.last()?.cluster ?? null;
     if (cluster !== null) await severance?.round(cluster);
     complaints.settle('severance');
   };
@@ -236,22 +242,32 @@ interface Sight {
   readonly admitted: boolean;
 }
 
+interface Seen {
+  readonly cluster: Cluster;
+  /** By the monotonic clock. */
+  readonly askedAtMs: number;
+}
+
 /**
  * The cluster as of now and whether it may be acted on; grouping it anew is spared while nothing has moved. One look after
  * the other, so that a slow answer from before a new term is never taken for a state that fell back.
  */
 function createSight(
   store: StateStore,
+  clock: Clock,
   fence: Fence,
   changed: (problem: string | null) => void,
-): { see(): Promise<Sight>; last(): Cluster | null } {
+): { see(): Promise<Sight>; last(): Seen | null } {
   let view: StateView | undefined;
   let cluster: Cluster | undefined;
+  let seen: Seen | null = null;
   let last: Promise<unknown> = Promise.resolve();
   const look = async (): Promise<Sight> => {
+    const askedAtMs = clock.monotonic();
     const next = await store.read('', view);
     if (next !== view || cluster === undefined) cluster = readCluster(next);
     view = next;
+    seen = { cluster, askedAtMs };
     const before = fence.problem();
     const admitted = fence.admits(cluster);
     if (fence.problem() !== before) changed(fence.problem());
@@ -262,5 +278,5 @@ function createSight(
     last = sight;
     return sight;
   };
-  return { see, last: () => cluster ?? null };
+  return { see, last: () => seen };
 }

@@ -5,6 +5,7 @@ import {
   type Container,
   type ContainerEngine,
   describeError,
+  type ErrorCode,
   type InstanceRecord,
   type InstanceReport,
   type LogLevel,
@@ -65,7 +66,8 @@ interface Tracked {
   hostPort: number | null;
 }
 
-/** A Docker that does not answer now may answer in a second; asking faster only adds to its load. */
+/** A Docker, or a disk, that does not answer now may answer in a second; asking faster only adds to its load. */
+const PASSING: readonly ErrorCode[] = ['docker_unavailable', 'mark_unreadable'];
 const TASK_RETRY_MS = 1_000;
 
 export function createInstances(options: InstancesOptions): Instances {
@@ -114,8 +116,8 @@ export function createInstances(options: InstancesOptions): Instances {
 
   const begin = (record: InstanceRecord, one: Tracked): void => {
     const giveUp = (error: unknown): void => {
-      const lasting = !(error instanceof ReactorError && error.code === 'docker_unavailable');
-      if (!lasting && clock.now() - record.createdAtMs < record.startTimeoutMs) return;
+      const passing = error instanceof ReactorError && PASSING.includes(error.code);
+      if (passing && clock.now() - record.createdAtMs < record.startTimeoutMs) return;
       one.startFailure = describeError(error);
       meter.add('reactor_start_failures_total', { endpoint: record.endpoint });
       tell(record.endpoint, 'error', 'LAUNCH_FAILURE', `${record.id} on ${host} could not be started: ${one.startFailure}`);

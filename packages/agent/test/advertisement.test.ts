@@ -1,3 +1,4 @@
+import type { HostRecord } from '@reactor/core';
 import { KEYS } from '@reactor/core';
 import { createFakeEngine, createFakeStore } from '@reactor/testkit';
 import { createAdvertisement, HOST_LEASE_MS } from '../src/advertisement.js';
@@ -31,6 +32,7 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
     labels: {},
     version: '1',
     epochSeen: () => null,
+    stored: () => null,
   };
   const advertisement = createAdvertisement({ ...host, store, clock, engine: { ...engine, facts } });
   await advertisement.round();
@@ -48,7 +50,15 @@ test('a clock that is set back does not cost the host its lease', async () => {
   let passedMs = 0;
   const monotonic = () => passedMs;
   const store = createFakeStore({ now: monotonic });
-  const about = { slots: 1000, overcommit: 0, labels: {}, version: '1', advertisedUrl: null, epochSeen: () => null };
+  const about = {
+    slots: 1000,
+    overcommit: 0,
+    labels: {},
+    version: '1',
+    advertisedUrl: null,
+    epochSeen: () => null,
+    stored: () => null,
+  };
   const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', ...about };
   const advertisement = createAdvertisement({ ...host, store, clock: { ...clock, monotonic }, engine: createFakeEngine() });
   await advertisement.round();
@@ -59,4 +69,42 @@ test('a clock that is set back does not cost the host its lease', async () => {
     await advertisement.round();
     expect([...(await store.read(KEYS.host('vm1'))).entries.keys()]).toEqual([KEYS.host('vm1')]);
   }
+});
+
+test('what a former daemon of this host wrote late, and what a failover brought back, is written anew; nothing else is', async () => {
+  const clock = fastClock();
+  const store = createFakeStore({ now: clock.now });
+  const key = KEYS.host('vm1');
+  const look = () => ({
+    record: (store.view(key).entries.get(key)?.value ?? null) as HostRecord | null,
+    askedAtMs: clock.monotonic(),
+  });
+  let seen: ReturnType<typeof look> | null = null;
+  const about = { slots: 1000, overcommit: 0, labels: {}, version: '1', advertisedUrl: null, epochSeen: () => null };
+  const host = { host: 'vm1', name: 'vm1', address: '10.0.0.1', ...about, stored: () => seen };
+  const advertisement = createAdvertisement({ ...host, store, clock, engine: createFakeEngine() });
+  const former = await store.lease(HOST_LEASE_MS);
+  const stale = look();
+  await advertisement.round();
+  const own = look().record;
+
+  seen = stale;
+  const { revision } = store;
+  await advertisement.round();
+  expect(store.revision).toBe(revision);
+
+  await store.commit({
+    expect: [],
+    write: [{ key, value: { ...own, epochSeen: { epoch: 1, host: 'vm2' } } as never, lease: former.id }],
+  });
+  clock.pass(1_000);
+  seen = look();
+  await advertisement.round();
+  expect(look().record).toEqual(own);
+  clock.pass(HOST_LEASE_MS - 2_000);
+  await advertisement.round();
+  clock.pass(2_000);
+  seen = look();
+  await advertisement.round();
+  expect(look().record).toEqual(own);
 });

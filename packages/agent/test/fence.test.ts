@@ -112,6 +112,7 @@ async function start(): Promise<void> {
     surge: () => undefined,
     version: '1',
     marks: keeper,
+    portsHandedOut: { read: () => null, write: () => undefined },
   });
 }
 

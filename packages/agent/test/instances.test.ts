@@ -69,7 +69,7 @@ function agent(): void {
     address: '127.0.0.1',
     apiUrl: 'http://127.0.0.1:8080',
     linked: async () => ({ environment: [], hostNames: [] }),
-    ports: createPortPool({ first: port, last: port }, 0),
+    ports: createPortPool({ first: port, last: port }, 0, { read: () => null, write: () => undefined }),
     startLimit: 2,
     meter: { add: () => undefined, set: () => undefined, observe: () => undefined },
     log: (_level, message) => void told.push(message),

@@ -110,7 +110,13 @@ export function createCandidate(options: CandidateOptions): Candidate {
     const renewedAt = moment();
     const lease = await store.lease(LEASE_MS);
     const leader: LeaderRecord = { host, epoch };
-    const record: EpochRecord = { epoch, host, released: false };
+    const quietMs = quietAfter(last, beyond, host, quietUntilMs, renewedAt.wallMs);
+    const record: EpochRecord = {
+      epoch,
+      host,
+      released: false,
+      ...(quietMs > renewedAt.wallMs ? { quietUntilMs: quietMs } : {}),
+    };
     const result = await store.commit({
       expect: [
         { key: KEYS.leader, revision: 0 },
@@ -125,7 +131,7 @@ export function createCandidate(options: CandidateOptions): Candidate {
       await lease.release();
       return null;
     }
-    if (!inOrder(last, beyond, host)) quietUntilMs = renewedAt.wallMs + LEASE_MS;
+    quietUntilMs = quietMs;
     return { epoch, revision: result.revision, lease, renewedAt, settled: false };
   };
 
@@ -177,6 +183,17 @@ async function liveHosts(store: StateStore): Promise<readonly HostRecord[]> {
   return [...entries.values()].map(({ value }) => value as unknown as HostRecord);
 }
 
+/**
+ * Until when, by the wall clock, whoever takes a term now takes nothing away. A pause of before goes on: this process's own,
+ * and that of another run of this host's daemon, which the epoch tells of.
+ */
+function quietAfter(last: EpochRecord | null, beyond: SeenMark | null, host: string, ownMs: number, nowMs: number): number {
+  const longestMs = nowMs + LEASE_MS;
+  if (!inOrder(last, beyond, host)) return longestMs;
+  const inheritedMs = last?.host === host ? (last.quietUntilMs ?? 0) : 0;
+  return Math.max(ownMs, Math.min(inheritedMs, longestMs));
+}
+
 /** Whether nothing can be under way any more of whoever led before: there was nobody, it was this very host, or it said so. */
 function inOrder(last: EpochRecord | null, beyond: SeenMark | null, host: string): boolean {
   if (beyond !== null) return false;
@@ -195,6 +212,15 @@ async function handBack(store: StateStore, term: { readonly epoch: number; reado
       { key: KEYS.epoch, value: { ...record } },
     ],
   });
+}
+
+/**
+ * Why a term has to end that the store would still let commit: it lost the taking, and another took a term at the very revision
+ * that this one has. Null while nobody else leads.
+ */
+export function supersededBy(term: Pick<Leadership, 'epoch' | 'host'>, leader: LeaderRecord | null): string | null {
+  if (leader === null || (leader.epoch === term.epoch && leader.host === term.host)) return null;
+  return `the cluster state names ${epochWords(leader)} as the leader's, not our ${epochWords(term)}: giving it up`;
 }
 
 /** Why a term has to end although its lease is kept: a live host has obeyed another one that this one does not follow. Null when none has. */

@@ -20,7 +20,7 @@ import {
   trafficOfHosts,
 } from '@reactor/core';
 import type { Alarms } from './alarms.js';
-import { type Leadership, outrankedBy } from './leadership.js';
+import { type Leadership, outrankedBy, supersededBy } from './leadership.js';
 
 /** One round: observe, plan, commit. Everything is read anew; the only memory is what saves work. */
 
@@ -79,10 +79,8 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
 
   return async (leadership) => {
     const cluster = await see();
-    const outranked = outrankedBy(
-      leadership,
-      [...cluster.hosts.values()].map(({ value }) => value),
-    );
+    const hosts = [...cluster.hosts.values()].map(({ value }) => value);
+    const outranked = supersededBy(leadership, cluster.leader?.value ?? null) ?? outrankedBy(leadership, hosts);
     if (outranked !== null) {
       log('warning', outranked);
       return 'outranked';

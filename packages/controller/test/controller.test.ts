@@ -153,11 +153,18 @@ describe('a round', () => {
     const store = createFakeStore({ now: clock.now });
     await seed(store);
     const stale = (await candidate(store, clock, 'vm1').lead())!;
-    clock.pass(16_000);
-    store.tick();
-    await candidate(store, clock, 'vm2').lead();
-    const { revision } = store;
-    expect(await createRound(roundOptions(store, clock))({ ...stale, holds: () => true })).toBe('conflict');
+    let revision = 0;
+    const meanwhile: StateStore = {
+      ...bound(store),
+      latest: async (prefix) => {
+        clock.pass(16_000);
+        store.tick();
+        await candidate(store, clock, 'vm2').lead();
+        revision = store.revision;
+        return store.latest(prefix);
+      },
+    };
+    expect(await createRound(roundOptions(meanwhile, clock))({ ...stale, holds: () => true })).toBe('conflict');
     expect(store.revision).toBe(revision);
   });
 

@@ -104,6 +104,19 @@ describe('the epoch', () => {
     expect(await one.lead()).toMatchObject({ epoch: 2 });
   });
 
+  test('that a failover lost commits nothing, even when another was taken at the very same revision', async () => {
+    await endpoint();
+    const before = store.dump();
+    const lost = (await candidate('vm1').lead())!;
+    store.load(before);
+    const next = (await candidate('vm2').lead())!;
+    expect([next.epoch, next.revision]).toEqual([lost.epoch, lost.revision]);
+    expect(await aRound()({ ...lost, holds: () => true })).toBe('outranked');
+    expect(await instances()).toBe(0);
+    expect(told).toEqual(["the cluster state names epoch 1 of vm2 as the leader's, not our epoch 1 of vm1: giving it up"]);
+    expect(await aRound()(next)).toBe('planned');
+  });
+
   test('goes on while hosts have obeyed it or an earlier one', async () => {
     await endpoint();
     await hostThatHasSeen('vm1', null);
@@ -243,6 +256,26 @@ describe('the lock delay', () => {
     expect(quietMs(await two.lead())).toBe(LEASE_MS - 5_000);
     await two.resign();
     expect(quietMs(await candidate('vm3').lead())).toBe(LEASE_MS);
+  });
+
+  test('goes on for another daemon of the host that had to keep it, never longer than one lease, and is over when it is over', async () => {
+    await dead('vm1');
+    const two = candidate('vm2');
+    await two.lead();
+    clock.pass(5_000);
+    await two.resign();
+    const restarted = candidate('vm2');
+    expect(quietMs(await restarted.lead())).toBe(LEASE_MS - 5_000);
+    await restarted.abandon();
+    const later = { epoch: 9, host: 'vm2', released: false, quietUntilMs: clock.now() + 10 * LEASE_MS };
+    await store.commit({ expect: [], write: [{ key: KEYS.epoch, value: later }] });
+    const again = candidate('vm2');
+    expect(quietMs(await again.lead())).toBe(LEASE_MS);
+    await again.abandon();
+    clock.pass(LEASE_MS);
+    const last = candidate('vm2');
+    expect(quietMs(await last.lead())).toBe(0);
+    expect(await epoch()).toEqual({ epoch: 11, host: 'vm2', released: false });
   });
 });
 

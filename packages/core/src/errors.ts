@@ -25,7 +25,7 @@ export const ERRORS = {
   mark_unreadable: {
     status: 503,
     retryable: false,
-    meaning: 'the file that remembers the newest epoch is damaged or not writable',
+    meaning: 'a file that remembers the epoch or the ports cannot be read or written',
   },
   state_limit: { status: 413, retryable: false, meaning: 'a value exceeds what the cluster state accepts' },
   docker_unavailable: { status: 503, retryable: true, meaning: 'the Docker engine does not answer' },

@@ -263,6 +263,8 @@ export interface EpochMark {
 export interface EpochRecord extends EpochMark {
   /** Given back in order: nothing its holder meant is under way any more. */
   readonly released: boolean;
+  /** Until then its holder takes nothing away; absent when it may at once. */
+  readonly quietUntilMs?: number;
 }
 
 /** What the operator wishes for a host, written by the API under `hosts-config/<host>`; absent when nothing is wished. */

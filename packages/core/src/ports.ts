@@ -94,13 +94,19 @@ export interface StateStore {
 
 // ------------------------------------------------------------------------------------------------- what a host remembers
 
-/** The newest term of leadership a host has obeyed, remembered beyond restarts and whatever becomes of the cluster state. */
-export interface MarkKeeper {
+/** One value on the host's disk, remembered beyond restarts and whatever becomes of the cluster state. */
+export interface Keeper<T> {
   /** Null when none was ever written. Throws `mark_unreadable` when what is there cannot be trusted: that is not "none". */
-  read(): EpochMark | null;
+  read(): T | null;
   /** Returns when it would survive a power cut. */
-  write(mark: EpochMark): void;
+  write(value: T): void;
 }
+
+/** Of the newest term of leadership a host has obeyed. */
+export type MarkKeeper = Keeper<EpochMark>;
+
+/** Of the port that a host hands out next. */
+export type PortKeeper = Keeper<number>;
 
 // --------------------------------------------------------------------------------------------------------- containers
 

@@ -20,7 +20,7 @@ import { openState } from '@reactor/state';
 import { balancerDrivers } from './balancers.js';
 import { createDefaultEndpoints } from './default-endpoints.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
-import { markFile } from './mark-file.js';
+import { markFile, portFile } from './mark-file.js';
 import { openPushed } from './pushed-config.js';
 import { systemClock } from './system-clock.js';
 import { VERSION } from './version.js';
@@ -108,6 +108,7 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
       surge: () => parts.controller?.wake(),
       version: VERSION,
       marks: markFile(join(config.manager.dataDir, 'epoch')),
+      portsHandedOut: portFile(join(config.manager.dataDir, 'ports')),
     });
     closing.push(async () => parts.agent?.stop());
     parts.controller = startController({ ...common, intervalMs: () => pushed.current().manager.intervalMs, resolve, newId });

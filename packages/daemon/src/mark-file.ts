@@ -1,32 +1,58 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { describeError, type EpochMark, type MarkKeeper, ReactorError } from '@reactor/core';
+import { describeError, type EpochMark, type MarkKeeper, type PortKeeper, ReactorError } from '@reactor/core';
 
-/** The newest term of leadership this host has obeyed, in a file of two lines: the mark as JSON, and the SHA-256 of that line. */
+/** What a host remembers, in files of two lines: the value as JSON, and the SHA-256 of that line. */
+
+const EPOCH = 'the newest epoch this host has obeyed';
+const PORTS = 'the port this host hands out next';
+
+/** The newest term of leadership this host has obeyed. */
 export function markFile(path: string): MarkKeeper {
-  return { read: () => readMark(path), write: (mark) => writeMark(path, mark) };
+  return {
+    read() {
+      const text = readText(path, EPOCH);
+      if (text === null) return null;
+      const line = wholeLine(text);
+      if (line === null) throw unreadable(path, EPOCH, 'its checksum is wrong');
+      return JSON.parse(line) as EpochMark;
+    },
+    write: ({ epoch, host }) => writeLine(path, JSON.stringify({ epoch, host })),
+  };
+}
+
+/** The port this host hands out next. A damaged file is as none: it costs the certainty that no freed port comes again soon, no more. */
+export function portFile(path: string): PortKeeper {
+  return {
+    read() {
+      const line = wholeLine(readText(path, PORTS) ?? '');
+      return line === null ? null : (JSON.parse(line) as { readonly next: number }).next;
+    },
+    write: (next) => writeLine(path, JSON.stringify({ next })),
+  };
 }
 
 /** Larger ones are not ours. */
 const LIMIT_BYTES = 4_096;
 
-function readMark(path: string): EpochMark | null {
-  let text: string;
+function readText(path: string, what: string): string | null {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw unreadable(path, describeError(error), error);
+    throw unreadable(path, what, describeError(error), error);
   }
+}
+
+/** Null when it is damaged. */
+function wholeLine(text: string): string | null {
   const [line = '', sum, ...rest] = text.split('\n');
-  if (text.length > LIMIT_BYTES || sum !== sha256(line) || rest.join('') !== '') throw unreadable(path, 'its checksum is wrong');
-  return JSON.parse(line) as EpochMark;
+  return text.length > LIMIT_BYTES || sum !== sha256(line) || rest.join('') !== '' ? null : line;
 }
 
 /** Whole or not at all, and lasting: written beside, flushed, renamed, and the rename flushed. */
-function writeMark(path: string, { epoch, host }: EpochMark): void {
-  const line = JSON.stringify({ epoch, host });
+function writeLine(path: string, line: string): void {
   const aside = `${path}.new`;
   try {
     flushed(aside, 'w', (file) => writeSync(file, `${line}\n${sha256(line)}\n`));
@@ -47,14 +73,8 @@ function flushed(path: string, flags: 'r' | 'w', work: (file: number) => void): 
   }
 }
 
-function unreadable(path: string, why: string, cause?: unknown): ReactorError {
-  return new ReactorError(
-    'mark_unreadable',
-    `${path}, which remembers the newest epoch this host has obeyed, is damaged: ${why}`,
-    {
-      cause,
-    },
-  );
+function unreadable(path: string, what: string, why: string, cause?: unknown): ReactorError {
+  return new ReactorError('mark_unreadable', `${path}, which remembers ${what}, is damaged: ${why}`, { cause });
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

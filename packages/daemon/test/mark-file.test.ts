@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { markFile } from '../src/mark-file.js';
+import { markFile, portFile } from '../src/mark-file.js';
 
-/** The newest epoch a host has obeyed, on a real disk. */
+/** The newest epoch a host has obeyed, and the port it hands out next, on a real disk. */
 
 let directory: string;
 let path: string;
@@ -50,4 +50,16 @@ test('a disk that takes nothing is an error, and the former mark stays', () => {
     expect.objectContaining({ code: 'mark_unreadable' }),
   );
   expect(keeper.read()).toEqual({ epoch: 7, host: 'vm1' });
+});
+
+test('the next port is remembered; a damaged file is as none, a disk that does not answer is an error', () => {
+  expect(portFile(path).read()).toBeNull();
+  portFile(path).write(20_016);
+  expect(portFile(path).read()).toBe(20_016);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('2', '3'));
+  expect(portFile(path).read()).toBeNull();
+  rmSync(path);
+  mkdirSync(path);
+  expect(() => portFile(path).read()).toThrow(expect.objectContaining({ code: 'mark_unreadable' }));
+  expect(() => portFile(path).write(20_032)).toThrow(expect.objectContaining({ code: 'mark_unreadable' }));
 });
