@@ -78,9 +78,10 @@ function servedBackends(
   cluster: Cluster,
   unreachable: ReadonlySet<string>,
 ): readonly Backend[] {
+  const dropped = (instance: InstanceRecord) => cluster.wishes.get(instance.id)?.value.kind === 'drop';
   const reportOf = (instance: InstanceRecord) => cluster.reports.get(instance.id)?.value;
   // What a session has used up is no last resort: somebody else's traces are in it.
-  const meant = instances.filter((instance) => instance.phase === 'run' && !reportOf(instance)?.spent);
+  const meant = instances.filter((instance) => instance.phase === 'run' && !reportOf(instance)?.spent && !dropped(instance));
   const ready = meant.filter((instance) => reportOf(instance)?.state === 'ready');
   const failing = meant.filter((instance) => reportOf(instance)?.state === 'unhealthy' && reportOf(instance)?.wasReady);
   const answering = (all: readonly InstanceRecord[]) => all.filter((instance) => !unreachable.has(instance.id));

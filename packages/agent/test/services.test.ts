@@ -28,6 +28,23 @@ test('when every instance fails its check all are served: a poor answer beats no
   expect(backends(world)).toEqual(['i0001', 'i0002', 'i0003']);
 });
 
+test('a dropped instance is left out, also when nothing else is left, until it is registered', () => {
+  const world = threeReady();
+  world.wishFor('i0002', 'drop');
+  expect(backends(world)).toEqual(['i0001', 'i0003']);
+  world.wishFor('i0001', 'drop');
+  world.wishFor('i0003', 'drop');
+  expect(backends(world)).toEqual([]);
+  world.wishFor('i0002', null);
+  expect(backends(world)).toEqual(['i0002']);
+});
+
+test('one that is to leave serves until it drains', () => {
+  const world = threeReady();
+  world.wishFor('i0002', 'disassociate');
+  expect(backends(world)).toEqual(['i0001', 'i0002', 'i0003']);
+});
+
 test('a dead instance is never served', () => {
   const world = threeReady();
   for (const id of ['i0001', 'i0002', 'i0003']) world.report(id, { state: 'exited', address: null });

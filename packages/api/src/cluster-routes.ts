@@ -1,6 +1,5 @@
-import { brakeOf, describeError, evaluateJson, ReactorError, viewInstance } from '@reactor/core';
+import { brakeOf, describeError, evaluateJson, ReactorError, serves, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
-import { serves } from './endpoint-views.js';
 import { hostRows } from './host-views.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';

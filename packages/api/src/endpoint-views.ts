@@ -13,6 +13,7 @@ import {
   measures,
   openConnections,
   type PostedReport,
+  serves,
   shownName,
   staticBackendId,
   type TrafficReport,
@@ -22,7 +23,17 @@ import {
 
 /** What the API shows of an endpoint, worked out from the cluster state of one moment. Pure. */
 
-const WORDS: readonly InstanceWord[] = ['starting', 'ready', 'unhealthy', 'dead', 'unknown', 'draining', 'errored', 'stopping'];
+const WORDS: readonly InstanceWord[] = [
+  'starting',
+  'ready',
+  'dropped',
+  'unhealthy',
+  'dead',
+  'unknown',
+  'draining',
+  'errored',
+  'stopping',
+];
 
 /** All instances that carry the endpoint's name, oldest first; those of a removed namesake too, as long as they exist. */
 export function instancesOf(cluster: Cluster, endpoint: string): readonly InstanceView[] {
@@ -36,9 +47,6 @@ export const addressOf = (view: InstanceView): string | null => {
   if (address === null) return null;
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
 };
-
-/** Instances that requests go to. */
-export const serves = (view: InstanceView): boolean => view.record.phase === 'run' && view.status === 'ready';
 
 /** `ip:port` of the instances that serve; static ones are not instances. */
 export function servingAddresses(cluster: Cluster, endpoint: string): readonly string[] {
@@ -59,7 +67,7 @@ export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, { confi
   const { name, state } = endpoint.value;
   const counts = new Map(WORDS.map((word) => [word, 0]));
   for (const view of instancesOf(cluster, name)) {
-    const word = instanceWord(view.record, view.status);
+    const word = instanceWord(view);
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const fixed = (config?.staticInstances ?? []).map(({ host, port }) => `${host}:${port}`);
@@ -116,7 +124,7 @@ export function instanceRows(cluster: Cluster, endpoint: string, reports: readon
     id: view.record.id,
     endpoint: called,
     host: view.record.host,
-    state: instanceWord(view.record, view.status),
+    state: instanceWord(view),
     phase: view.record.phase,
     address: addressOf(view),
     createdAtMs: view.record.createdAtMs,

@@ -3,6 +3,7 @@ import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
+import { INSTANCE_ROUTES } from './instance-routes.js';
 import { KEY_ROUTES } from './key-routes.js';
 import { MANAGER_ROUTES } from './manager-routes.js';
 import { METADATA_ROUTES } from './metadata-routes.js';
@@ -20,6 +21,7 @@ const TABLE: readonly Route[] = [
   ...METRIC_ROUTES,
   ...MANAGER_ROUTES,
   ...KEY_ROUTES,
+  ...INSTANCE_ROUTES,
   ...NAME_ROUTES,
   ...METADATA_ROUTES,
   ...HOLD_ROUTES,

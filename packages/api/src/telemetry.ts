@@ -61,8 +61,8 @@ async function refresh(metrics: ReadonlyMap<string, Metric>, cluster: Cluster): 
   // Counted anew at every scrape: a state nobody is in any more has to fall to nothing, not keep its last count.
   gauge.reset();
   for (const instance of cluster.instances.values()) {
-    const { record, status } = viewInstance(instance, cluster, () => 0);
-    gauge.inc({ endpoint: record.endpoint, state: instanceWord(record, status) });
+    const view = viewInstance(instance, cluster, () => 0);
+    gauge.inc({ endpoint: view.record.endpoint, state: instanceWord(view) });
   }
 }
 

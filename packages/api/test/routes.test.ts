@@ -70,6 +70,14 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['PUT', '/v1.0/endpoints/:endpoint/metrics/:backend', METRICS],
   ['PUT', '/v1.1/endpoints/:endpoint/metrics/:backend', METRICS],
   ['POST', '/v1.1/endpoints/:endpoint/auth_key', '{"auth_key":null}'],
+  ['POST', '/v1.1/endpoints/:endpoint/instances/:instance'],
+  ['PUT', '/v1.1/endpoints/:endpoint/instances/:instance'],
+  ['DELETE', '/v1.1/endpoints/:endpoint/instances/:instance'],
+  ...['v1.0', 'v1.1'].flatMap((version) =>
+    ['POST', 'PUT'].flatMap((method) =>
+      ['register', 'unregister'].map((verb) => [method, `/${version}/${verb}/:backend`] as const),
+    ),
+  ),
   ['GET', '/v1.1/endpoints/:endpoint/instances'],
   ['GET', '/v1.1/instances'],
   ['POST', '/v1.1/endpoints/:endpoint/alias', '"pyex-too"'],
@@ -127,7 +135,8 @@ describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body }))
       .replace(':session', '10.0.0.7:5000')
       .replace(':manager', 'host-a')
       .replace(':host', 'host-a')
-      .replace(':backend', 'i1');
+      .replace(':backend', 'i1')
+      .replace(':instance', 'i1');
     const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
     expect([answer.status, answer.body.error]).toEqual([200, undefined]);
   });

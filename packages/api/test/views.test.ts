@@ -49,7 +49,7 @@ describe('the state of an endpoint', () => {
       manager: 'host-a',
       target: null,
       hold: null,
-      instances: { starting: 1, ready: 1, unhealthy: 1, dead: 0, unknown: 1, draining: 1, errored: 1, stopping: 1 },
+      instances: { starting: 1, ready: 1, dropped: 0, unhealthy: 1, dead: 0, unknown: 1, draining: 1, errored: 1, stopping: 1 },
       setAside: {},
     });
     expect(await running.client.ips('pyex')).toEqual(['10.0.0.1:20000']);

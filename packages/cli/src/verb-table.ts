@@ -14,6 +14,7 @@ const running = () => import('./verbs/run-verbs.js');
 const reasons = () => import('./verbs/why-verbs.js');
 const following = () => import('./verbs/log-verbs.js');
 const cluster = () => import('./verbs/cluster-verbs.js');
+const wishes = () => import('./verbs/instance-verbs.js');
 const hosts = () => import('./verbs/host-verbs.js');
 const managers = () => import('./verbs/manager-verbs.js');
 const shell = () => import('./completion.js');
@@ -258,6 +259,38 @@ export const VERBS: readonly Verb[] = [
     about: 'cut a client off, by what `reactor sessions` calls it',
     more: ['The host it is connected to does so within a second. Example: reactor kill desk 10.0.0.7:51234'],
     load: async () => (await import('./verbs/session-verbs.js')).kill,
+  },
+  {
+    name: 'drop',
+    group: 'run',
+    args: ['INSTANCE'],
+    about: 'take an instance out of the load balancers, by id or address',
+    more: ['It gets no requests until `reactor register`; when that takes longer than unregistered_timeout, it is replaced.'],
+    load: async () => (await wishes()).drop,
+  },
+  {
+    name: 'register',
+    group: 'run',
+    args: ['INSTANCE'],
+    about: 'put an instance that was dropped back into the load balancers',
+    load: async () => (await wishes()).register,
+  },
+  {
+    name: 'disassociate',
+    group: 'run',
+    args: ['ENDPOINT', 'INSTANCE'],
+    own: true,
+    about: 'have an instance leave: it is replaced first, then drained and stopped',
+    load: async () => (await wishes()).disassociate,
+  },
+  {
+    name: 'associate',
+    group: 'run',
+    args: ['ENDPOINT', 'INSTANCE'],
+    own: true,
+    about: 'take `reactor disassociate` back',
+    more: ['Instances are those that Reactor started. An address of your own goes into static_instances.'],
+    load: async () => (await wishes()).associate,
   },
   {
     name: 'explain',

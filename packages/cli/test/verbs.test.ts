@@ -124,6 +124,18 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       sent: [`PUT ${EP}/hold {"count":9,"forMs":null}`],
     },
     { argv: ['scale', 'pyex=auto'], answers: { [`DELETE ${EP}/hold`]: { body: WRITTEN } } },
+    ...(
+      [
+        ['drop', 'POST', '/v1.1/unregister/10.0.0.1%3A20000', ['10.0.0.1:20000']],
+        ['register', 'POST', '/v1.1/register/i1', ['i1']],
+        ['associate', 'POST', `${EP}/instances/i1`, ['pyex', 'i1']],
+        ['disassociate', 'DELETE', `${EP}/instances/i1`, ['pyex', 'i1']],
+      ] as const
+    ).map(([verb, method, path, args]) => ({
+      argv: [verb, ...args],
+      answers: { [`${method} ${path}`]: { body: { instance: 'i1', endpoint: 'pyex', state: 'ready' } } },
+      stdout: 'i1 of pyex is ready\n',
+    })),
     { argv: ['ips', 'pyex'], answers: { [`GET ${EP}/ips`]: { body: ['10.0.0.1', '10.0.0.2'] } }, stdout: '10.0.0.1\n10.0.0.2\n' },
     {
       argv: ['instances', 'pyex'],

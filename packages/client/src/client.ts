@@ -3,6 +3,7 @@ import { parseApiAddress } from './api-address.js';
 import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
 import { exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog } from './follow.js';
+import { type InstanceCalls, instanceCalls } from './instance-calls.js';
 import { type ManagerCalls, managerCalls } from './manager-calls.js';
 import { type MetricCalls, metricCalls } from './metric-calls.js';
 import { type NameCalls, nameCalls } from './name-calls.js';
@@ -46,7 +47,7 @@ export interface ClientOptions {
 export type Configuration = string | ConfigDocument;
 
 /** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
-export interface Client extends ManagerCalls, MetricCalls, NameCalls {
+export interface Client extends InstanceCalls, ManagerCalls, MetricCalls, NameCalls {
   /** The base URL that is asked. */
   readonly api: string;
   version(): Promise<VersionInfo>;
@@ -129,6 +130,7 @@ export function createClient(options: ClientOptions): Client {
     ...stateCalls(target),
     ...managerCalls(target),
     ...metricCalls(target),
+    ...instanceCalls(target),
     ...clusterCalls(target),
   };
 }

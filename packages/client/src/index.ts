@@ -13,6 +13,7 @@ export type {
   HostRow,
   InstanceLists,
   InstanceRow,
+  InstanceWished,
   Json,
   LogRange,
   LogRow,

@@ -43,6 +43,13 @@ export interface Written {
   readonly revision: number;
 }
 
+export interface InstanceWished {
+  readonly instance: string;
+  readonly endpoint: string;
+  /** As in InstanceRow. */
+  readonly state: string;
+}
+
 export interface PostedWritten {
   /** Whom it is about; null is the endpoint as a whole. */
   readonly backend: string | null;
@@ -102,7 +109,7 @@ export interface InstanceRow {
   readonly id: string;
   readonly endpoint: string;
   readonly host: string;
-  /** starting, ready, unhealthy, dead, unknown, draining, errored or stopping. */
+  /** starting, ready, dropped, unhealthy, dead, unknown, draining, errored or stopping. */
   readonly state: string;
   readonly phase: InstancePhase;
   readonly address: string | null;

@@ -1,5 +1,4 @@
 import {
-  type At,
   type Clock,
   type Cluster,
   type Commit,
@@ -96,7 +95,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     await publish(made);
 
     const commits = [
-      ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster.histories)),
+      ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster)),
       ...lossCommit(made, leadership),
       ...removalCommits(made, leadership),
     ];
@@ -120,7 +119,7 @@ interface Intent {
 }
 
 /** One commit per endpoint, so that a conflict over one does not hold up another. It holds only while we lead and the configuration is the planned one. */
-function endpointCommit(planned: EndpointPlan, leadership: Leadership, histories: ReadonlyMap<string, At<Json>>): Intent[] {
+function endpointCommit(planned: EndpointPlan, leadership: Leadership, { histories, wishes }: Cluster): Intent[] {
   const { endpoint, instances, history } = planned;
   if (instances.length === 0 && history === null) return [];
   const { name } = endpoint.value;
@@ -134,6 +133,10 @@ function endpointCommit(planned: EndpointPlan, leadership: Leadership, histories
     ],
     write: [
       ...instances.map(({ id, record }) => ({ key: KEYS.instance(id), value: record as unknown as Json })),
+      // Nobody is left whom they concern.
+      ...instances
+        .filter(({ id, record }) => record === null && wishes.has(id))
+        .map(({ id }) => ({ key: KEYS.wish(id), value: null })),
       ...historyWrite,
     ],
   };

@@ -7,6 +7,7 @@ import type {
   HostRecord,
   InstanceRecord,
   InstanceReport,
+  InstanceWish,
   Json,
   LeaderRecord,
 } from './model.js';
@@ -41,6 +42,7 @@ export interface Cluster {
   readonly reports: ReadonlyMap<string, At<InstanceReport>>;
   readonly hosts: ReadonlyMap<string, At<HostRecord>>;
   readonly hostConfigs: ReadonlyMap<string, At<HostConfig>>;
+  readonly wishes: ReadonlyMap<string, At<InstanceWish>>;
   readonly losses: ReadonlyMap<string, At<HostLoss>>;
   readonly balancers: ReadonlyMap<string, At<BalancerRecord>>;
   readonly kills: ReadonlyMap<string, At<KillRecord>>;
@@ -72,6 +74,7 @@ export function readCluster(view: StateView): Cluster {
     reports,
     hosts: under(view, KEYS.hosts),
     hostConfigs: under(view, KEYS.hostConfigs),
+    wishes: under(view, KEYS.wishes),
     losses: under(view, KEYS.losses),
     balancers: under(view, KEYS.balancers),
     kills: under(view, KEYS.kills),

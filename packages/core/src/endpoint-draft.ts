@@ -74,7 +74,7 @@ export function openDraft(input: StepsInput): Draft {
   const brake = input.brake === null ? null : `the brake, for ${input.brake.words}`;
   return {
     ...input,
-    isCurrent: ({ record }) => record.hash === input.resolved.hash && !isDraining(input.cluster, record.host),
+    isCurrent: (view) => outdated(view, input) === null,
     quiet,
     withheld: quiet ?? (input.endpoint.state === 'RUNNING' ? brake : null),
     spared: new Set(),
@@ -85,6 +85,16 @@ export function openDraft(input: StepsInput): Draft {
     refusal: null,
     placement: null,
   };
+}
+
+/** Why an instance is to be replaced although it works; null when it is as it should be. */
+export function outdated({ record, wish }: InstanceView, { resolved, cluster, nowMs }: StepsInput): string | null {
+  if (record.hash !== resolved.hash) return 'whose configuration is old';
+  if (isDraining(cluster, record.host)) return `whose host ${record.host} is draining`;
+  if (wish?.kind === 'disassociate') return 'which was disassociated by the operator';
+  const droppedMs = wish === null ? 0 : nowMs - wish.atMs;
+  if (wish === null || droppedMs < resolved.config.unregisteredTimeoutMs) return null;
+  return `which was dropped ${Math.round(droppedMs / 1000)} s ago and not registered again`;
 }
 
 /** `chosen` is where placement put it already; without it placement is asked. */

@@ -22,6 +22,8 @@ export const KEYS = {
   host: (id: string) => `hosts/${id}`,
   hostConfigs: 'hosts-config/',
   hostConfig: (id: string) => `hosts-config/${id}`,
+  wishes: 'wishes/',
+  wish: (instance: string) => `wishes/${instance}`,
   reports: 'reports/',
   report: (host: string, instance: string) => `reports/${host}/${instance}`,
   balancers: 'balancers/',

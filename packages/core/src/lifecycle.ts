@@ -1,5 +1,5 @@
 import type { At, Cluster } from './cluster.js';
-import type { InstanceRecord, InstanceReport } from './model.js';
+import type { InstanceRecord, InstanceReport, InstanceWish } from './model.js';
 
 /**
  * What an instance is, from what is meant (its record) and what is (its report):
@@ -14,6 +14,8 @@ export interface InstanceView {
   readonly revision: number;
   readonly report: InstanceReport | null;
   readonly status: InstanceStatus;
+  /** What somebody wishes for it; null is nothing. */
+  readonly wish: InstanceWish | null;
   /** Connections open to it, over all load balancers. */
   readonly active: number;
 }
@@ -27,6 +29,7 @@ export function viewInstance(instance: At<InstanceRecord>, cluster: Cluster, act
     revision: instance.revision,
     report,
     status: statusOf(record, report, cluster),
+    wish: cluster.wishes.get(record.id)?.value ?? null,
     get active() {
       return active();
     },
@@ -49,11 +52,15 @@ function statusOf(record: InstanceRecord, report: InstanceReport | null, cluster
   }
 }
 
-/** The words people read for an instance: its status while it is meant to run, its phase afterwards. */
-export type InstanceWord = InstanceStatus | 'draining' | 'errored' | 'stopping';
+/** Whether requests go to it while there is one like it. */
+export const serves = ({ record, status, wish }: InstanceView): boolean =>
+  record.phase === 'run' && status === 'ready' && wish?.kind !== 'drop';
 
-export function instanceWord(record: InstanceRecord, status: InstanceStatus): InstanceWord {
-  if (record.phase === 'run') return status;
+/** The words people read for an instance: its status while it is meant to run, its phase afterwards. */
+export type InstanceWord = InstanceStatus | 'dropped' | 'draining' | 'errored' | 'stopping';
+
+export function instanceWord({ record, status, wish }: InstanceView): InstanceWord {
+  if (record.phase === 'run') return status === 'ready' && wish?.kind === 'drop' ? 'dropped' : status;
   if (record.phase === 'remove') return 'stopping';
   return record.errored ? 'errored' : 'draining';
 }

@@ -275,6 +275,16 @@ export interface HostConfig {
   readonly removed: boolean;
 }
 
+/**
+ * What somebody wishes for an instance, written by the API under `wishes/<instance>`; struck out with the instance's record.
+ * `drop`: no requests until it is registered again, and replaced when that takes longer than `unregistered_timeout`.
+ * `disassociate`: it is to leave, replaced first.
+ */
+export interface InstanceWish {
+  readonly kind: 'drop' | 'disassociate';
+  readonly atMs: number;
+}
+
 /** Written by the host's agent at `balancers/<host>`: what its load balancer serves and has taken up. */
 export interface BalancerRecord {
   readonly host: string;

@@ -7,6 +7,7 @@ import {
   type EndpointSteps,
   meantToRun,
   openDraft,
+  outdated,
   remove,
   type StepsInput,
   spare,
@@ -196,9 +197,7 @@ function rollOver(draft: Draft): void {
   const moving = successors.filter((view) => view.status !== 'ready' || draft.withheld !== null).length + begun.length;
   const room = Math.max(1, Math.ceil(draft.target / 4)) - moving;
   for (const view of retirementOrder(stale, draft.isCurrent).slice(0, Math.max(0, room))) {
-    const old = view.record.hash !== draft.resolved.hash;
-    const why = old ? 'whose configuration is old' : `whose host ${view.record.host} is draining`;
-    if (!start(draft, view.record.id, `in place of ${view.record.id}, ${why}`)) return;
+    if (!start(draft, view.record.id, `in place of ${view.record.id}, ${outdated(view, draft)}`)) return;
   }
 }
 

@@ -15,7 +15,7 @@ export function retirementOrder(instances: readonly InstanceView[], isCurrent: I
   for (const { record } of instances) perHost.set(record.host, (perHost.get(record.host) ?? 0) + 1);
   const rank = (instance: InstanceView): readonly number[] => [
     instance.report?.wasReady ? 1 : 0,
-    instance.status === 'ready' ? 1 : 0,
+    instance.status === 'ready' && instance.wish?.kind !== 'drop' ? 1 : 0,
     isCurrent(instance) ? 1 : 0,
     instance.active,
   ];

@@ -8,6 +8,7 @@ import {
   type HostRecord,
   type InstanceRecord,
   type InstanceReport,
+  type InstanceWish,
   type Json,
   KEYS,
   type Plan,
@@ -49,6 +50,8 @@ export interface World {
   report(instance: string, change: Partial<InstanceReport>): void;
   /** The operator's wish for a host; null wishes nothing. */
   wish(host: string, wish: HostConfig | null): void;
+  /** What somebody wishes for an instance; null wishes nothing. */
+  wishFor(instance: string, kind: InstanceWish['kind'] | null): void;
   loseHost(host: string): void;
   returnHost(host: HostRecord): void;
   /** From now on new instances of the endpoint never come up. */
@@ -86,8 +89,7 @@ export function createWorld(options: WorldOptions): World {
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
   const loads = new Map<string, { perSecond: number; seconds: number }>();
-  const seen = new Map<string, TrafficBucket[]>();
-  const held = new Map<string, number>();
+  const [seen, held] = [new Map<string, TrafficBucket[]>(), new Map<string, number>()];
   const posts = createPosts();
   const [broken, lagging] = [new Set<string>(), new Set<string>()];
 
@@ -212,6 +214,7 @@ export function createWorld(options: WorldOptions): World {
       commit([[KEYS.report(known.host, instance), { ...known, ...change }]]);
     },
     wish: (host, wish) => commit([[KEYS.hostConfig(host), wish]]),
+    wishFor: (instance, kind) => commit([[KEYS.wish(instance), kind && { kind, atMs: nowMs }]]),
     loseHost: (host) => commit([[KEYS.host(host), null]]),
     hear: (only) => void Object.assign(heard, { only }),
     returnHost: (host) => commit([[KEYS.host(host.id), host]]),

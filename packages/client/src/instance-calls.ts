@@ -1,0 +1,26 @@
+import { answerOf, pathOf } from './call.js';
+import type { Target } from './exchange.js';
+import type { InstanceWished } from './wire.js';
+
+/** What may be wished for an instance. `backend` is its id or address. */
+export interface InstanceCalls {
+  /** Puts a dropped instance back into the load balancers. */
+  register(backend: string): Promise<InstanceWished>;
+  /** Takes it out of the load balancers until it is registered again; after `unregistered_timeout` it is replaced. */
+  drop(backend: string): Promise<InstanceWished>;
+  /** Takes `disassociate` back. */
+  associate(name: string, instance: string): Promise<InstanceWished>;
+  /** It is replaced, and then leaves. */
+  disassociate(name: string, instance: string): Promise<InstanceWished>;
+}
+
+export function instanceCalls(target: Target): InstanceCalls {
+  const of = (name: string, instance: string): string => pathOf(name, `instances/${encodeURIComponent(instance)}`);
+  const post = (path: string): Promise<InstanceWished> => answerOf(target, { method: 'POST', path });
+  return {
+    register: (backend) => post(`/v1.1/register/${encodeURIComponent(backend)}`),
+    drop: (backend) => post(`/v1.1/unregister/${encodeURIComponent(backend)}`),
+    associate: (name, instance) => post(of(name, instance)),
+    disassociate: (name, instance) => answerOf(target, { method: 'DELETE', path: of(name, instance) }),
+  };
+}
