@@ -4,7 +4,7 @@ import { type RunningReactor, sandbox, startReactor, until } from '@reactor/test
 
 /**
  * The example every Compose file begins with, a web proxy, an API that scales and a database, imported and run. All three
- * are the test image: what matters is who reaches whom, and by which address.
+ * are the test image: what matters is who reaches whom, and by which address. The database has the port of one, so it is reached over tcp.
  */
 
 let reactor: RunningReactor;
@@ -39,7 +39,7 @@ services:
     <<: *service
     command:
       - |
-        require('http').createServer((q, r) => fetch('http://db:5000/').then(async (a) => r.end('api ' + process.env.GREETING + ' ' +
+        require('http').createServer((q, r) => fetch('http://db:5432/').then(async (a) => r.end('api ' + process.env.GREETING + ' ' +
           require('os').hostname() + ' ' + (await a.text())), (e) => { r.statusCode = 502; r.end(String(e.cause)); })).listen(5000)
     env_file: api.env
     expose: ["5000"]
@@ -49,7 +49,8 @@ services:
     x-reactor: {rules: 0 < active < 10, max_instances: 3, scale_down_delay: 2}
   db:
     image: \${IMAGE}
-    expose: ["5000"]
+    environment: {PORT: "5432"}
+    expose: ["5432"]
     mem_limit: 128m
 `;
 
