@@ -11,8 +11,8 @@ export function endpointName(request: RouteRequest): string {
   return result.value;
 }
 
-/** Host ids and manager names follow one form; anything else cannot be one. */
-const MANAGER_FORM = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+/** Host ids and manager names follow one form; anything else cannot be one, and neither can what every object has. */
+const MANAGER_FORM = /^(?!(?:constructor|prototype)$)[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 export function managerName(request: RouteRequest): string {
   const name = request.params['manager'] ?? '';

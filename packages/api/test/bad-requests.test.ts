@@ -37,10 +37,10 @@ describe('paths', () => {
   });
 
   test('a route that is not there is told by name', async () => {
-    const answer = await running.ask('GET', '/v1.1/endpoint');
+    const answer = await running.ask('GET', '/v1.1/nowhere');
     expect([answer.status, answer.body.error]).toEqual([
       404,
-      { code: 'not_found', message: "no such route: '/v1.1/endpoint'", details: {} },
+      { code: 'not_found', message: "no such route: '/v1.1/nowhere'", details: {} },
     ]);
     expect((await running.ask('GET', '/V1.1/endpoints')).status).toBe(404);
     expect((await running.ask('GET', '/v1.0/info')).status).toBe(404);
