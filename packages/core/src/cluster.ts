@@ -24,6 +24,12 @@ export interface At<T> {
 /** When a host's lease was found gone; written by the controller at `losses/<host>`. */
 export interface HostLoss {
   readonly sinceMs: number;
+  /**
+   * The term whose leader has seen it away ever since `seenSinceMs`. While nobody led it may have been back, and what was noted
+   * of it may be about an earlier absence: each term counts anew.
+   */
+  readonly epoch?: number;
+  readonly seenSinceMs?: number;
   /** The brake holds for it: how long it has been away says nothing. */
   readonly braked?: true;
 }

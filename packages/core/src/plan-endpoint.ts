@@ -15,6 +15,7 @@ import {
   write,
 } from './endpoint-draft.js';
 import { addFailure, type InstanceView } from './lifecycle.js';
+import { awayMs } from './plan-hosts.js';
 import { findMove } from './rebalance.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
 import { CLUSTER_LIMIT_WORDS, retirable } from './retirement-limit.js';
@@ -134,8 +135,7 @@ function failureOf(view: InstanceView, draft: Draft): string | null {
     spare(draft, view, `the brake, for ${draft.brake.words}`, 'replaced');
     return null;
   }
-  const loss = draft.cluster.losses.get(view.record.host)?.value;
-  const lostMs = loss === undefined || loss.braked ? 0 : draft.nowMs - loss.sinceMs;
+  const lostMs = awayMs(draft.cluster, view.record.host, draft.nowMs, draft.epoch);
   if (lostMs < draft.resolved.config.unknownTimeoutMs) return null;
   return `host ${view.record.host} has been out of reach for ${Math.round(lostMs / 1000)} s`;
 }

@@ -10,11 +10,17 @@ export interface LossNote {
   readonly revision: number;
 }
 
+/** How long the leader of this term has seen a host away; 0 while the brake holds for it. */
+export function awayMs(cluster: Cluster, host: string, nowMs: number, epoch: number): number {
+  const loss = cluster.losses.get(host)?.value;
+  return loss === undefined || loss.braked || loss.epoch !== epoch ? 0 : nowMs - (loss.seenSinceMs ?? nowMs);
+}
+
 /**
  * Notes hosts that vanished and of which something is left, and strikes out those that are back or forgotten. A network
  * that heals brings hosts back one by one: when the brake ends with the first of them, the others are as if lost just now.
  */
-export function planLosses(cluster: Cluster, nowMs: number, brake: Brake | null): readonly LossNote[] {
+export function planLosses(cluster: Cluster, nowMs: number, epoch: number, brake: Brake | null): readonly LossNote[] {
   const losses: LossNote[] = [];
   // Also of hosts without instances: how many went missing at once is what the brake judges by.
   const left = hostsKnown(cluster);
@@ -22,9 +28,11 @@ export function planLosses(cluster: Cluster, nowMs: number, brake: Brake | null)
     if (cluster.hosts.has(host)) continue;
     const known = cluster.losses.get(host);
     const braked = brake?.lost.includes(host) ?? false;
-    if (known !== undefined && braked === (known.value.braked ?? false)) continue;
-    const sinceMs = braked ? (known?.value.sinceMs ?? nowMs) : nowMs;
-    losses.push({ host, loss: braked ? { sinceMs, braked } : { sinceMs }, revision: known?.revision ?? 0 });
+    const wasBraked = known?.value.braked ?? false;
+    if (known?.value.epoch === epoch && braked === wasBraked) continue;
+    const sinceMs = wasBraked && !braked ? nowMs : (known?.value.sinceMs ?? nowMs);
+    const loss = { sinceMs, epoch, seenSinceMs: nowMs };
+    losses.push({ host, loss: braked ? { ...loss, braked } : loss, revision: known?.revision ?? 0 });
   }
   for (const [host, loss] of [...cluster.losses].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (cluster.hosts.has(host) || !left.has(host)) losses.push({ host, loss: null, revision: loss.revision });

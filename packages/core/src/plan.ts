@@ -124,7 +124,7 @@ export function plan(input: PlanInput): Plan {
   return {
     endpoints: [...resolved].map(([name, one]) => planEndpoint(input.cluster.endpoints.get(name)!, one, input, scene)),
     unusable,
-    losses: planLosses(input.cluster, input.nowMs, scene.brake),
+    losses: planLosses(input.cluster, input.nowMs, input.epoch, scene.brake),
     removals: input.nowMs < input.quietUntilMs ? [] : planRemovals(input.cluster),
     alarms: alarmsOf(scene),
   };

@@ -217,6 +217,19 @@ describe('failures', () => {
     expect(world.cluster().instances.get(lost!.id)?.value.phase).toBe('remove');
   });
 
+  test('a new leader counts the absence of a host anew: nobody saw whether it was back in between', () => {
+    const world = createWorld({ endpoints: { web: anEndpointConfig() }, hosts: [aHost('vm1'), aHost('vm2')] });
+    world.run(5);
+    const [lost] = world.instances('web', 'run');
+    world.loseHost(lost!.host);
+    world.run(55);
+    world.quiet(0);
+    world.run(55);
+    expect(world.instances('web', 'run').map((i) => i.id)).toEqual([lost!.id]);
+    world.run(10);
+    expect(world.instances('web', 'run').map((i) => i.host)).not.toContain(lost!.host);
+  });
+
   test('an instance on a lost host goes only when its successor is ready: it may still be served', () => {
     const config = anEndpointConfig({ scaling: { minInstances: 1, rules: [] } });
     const world = createWorld({ endpoints: { web: config }, hosts: [aHost('vm1'), aHost('vm2')], startSeconds: 4 });

@@ -1,6 +1,8 @@
 import { createConnection } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, ReactorError } from '@reactor/core';
 import { structureIn } from './render.js';
+import { hasCode } from './system-error.js';
 
 /**
  * The socket of haproxy's master, over which the workers are asked and told. A worker that was replaced goes on with the
@@ -31,6 +33,9 @@ export interface ServerFigures {
 
 const ANSWER_LIMIT_MS = 3_000;
 const ANSWER_LIMIT_BYTES = 64 * 2 ** 20;
+/** A master that reloads begins anew, and for some 10 ms nobody listens on its socket. */
+const REEXEC_LIMIT_MS = 500;
+const REEXEC_LOOK_MS = 10;
 /** Admin states that this socket sets, or inherits: forced maintenance, and a server that was made disabled. */
 const MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20;
 
@@ -88,7 +93,20 @@ export class Runtime {
     return this.ask(`@!${pid} ${command}`);
   }
 
-  ask(command: string): Promise<string> {
+  async ask(command: string): Promise<string> {
+    const untilMs = performance.now() + REEXEC_LIMIT_MS;
+    for (;;) {
+      try {
+        return await this.#askOnce(command);
+      } catch (error) {
+        const refused = hasCode((error as Error).cause, 'ECONNREFUSED');
+        if (!refused || performance.now() >= untilMs) throw error;
+        await delay(REEXEC_LOOK_MS);
+      }
+    }
+  }
+
+  #askOnce(command: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = createConnection(this.#socket);
       const parts: Buffer[] = [];

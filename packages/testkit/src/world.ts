@@ -82,10 +82,9 @@ const REMEMBERED_SECONDS = 120;
 
 export function createWorld(options: WorldOptions): World {
   let nowMs = START_MS;
-  let [revision, ids] = [0, 0];
+  let [revision, ids, epoch, quietUntilMs] = [0, 0, 1, 0];
   let muted = false;
   const heard: { only: readonly string[] | null } = { only: null };
-  let quietUntilMs = 0;
   const entries = new Map<string, StateEntry>();
   const configs = new Map(Object.entries(options.endpoints).map(([name, config]) => [name, { config, hash: 'hash-1' }]));
   const loads = new Map<string, { perSecond: number; seconds: number }>();
@@ -160,7 +159,7 @@ export function createWorld(options: WorldOptions): World {
   const round = (): Plan => {
     const made = plan({
       nowMs,
-      epoch: 1,
+      epoch,
       quietUntilMs,
       cluster: cluster(),
       traffic: traffic(),
@@ -223,6 +222,7 @@ export function createWorld(options: WorldOptions): World {
       muted = yes;
     },
     quiet: (seconds) => {
+      epoch += 1;
       quietUntilMs = nowMs + seconds * 1_000;
     },
     lag: (host, yes) => void (yes ? lagging.add(host) : lagging.delete(host)),
