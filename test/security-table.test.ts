@@ -1,4 +1,4 @@
-/** The table of attacks (docs/security.md) compared with the tests it names: every attack once at least, every test there. */
+/** The table of attacks (test/security.md) compared with the tests it names: every attack once at least, every test there. */
 import { has, textOf } from './source-tree.js';
 
 const range = (letter: string, first: number, last: number): readonly string[] =>
@@ -6,7 +6,7 @@ const range = (letter: string, first: number, last: number): readonly string[] =
 
 const WANTED = [...range('S', 1, 42), ...range('B', 81, 90), 'B100', ...range('H', 1, 13)];
 
-const rows = [...textOf('docs/security.md').matchAll(/^\| ([SBH]\d+) *\| (.*?) *\| (\S+) *\| (.*?) *\|$/gm)].map(
+const rows = [...textOf('test/security.md').matchAll(/^\| ([SBH]\d+) *\| (.*?) *\| (\S+) *\| (.*?) *\|$/gm)].map(
   ([, id = '', attack = '', file = '', by = '']) => ({ id, attack, file, by }),
 );
 
@@ -16,7 +16,7 @@ test('names every attack', () => {
 });
 
 test('is read whole: no line of it is in another form', () => {
-  const lines = textOf('docs/security.md')
+  const lines = textOf('test/security.md')
     .split('\n')
     .filter((line) => /^\| *[SBH]\d/.test(line));
   expect(rows).toHaveLength(lines.length);
