@@ -39,6 +39,7 @@ export * from './rule-advice.js';
 export * from './serving.js';
 export * from './session.js';
 export * from './sketch.js';
+export * from './socket-table.js';
 export * from './step.js';
 export * from './telemetry.js';
 export * from './traffic.js';

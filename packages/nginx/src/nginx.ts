@@ -33,8 +33,10 @@ const RESTART_DELAY_MS = 5_000;
 /** Reloads at once, and one more per second: enough for instances that come up one by one, and few old workers. */
 const RELOAD_BURST = 5;
 const RELOAD_REFILL_MS = 1_000;
-/** Counting connections reads every socket of the machine. */
+/** Counting connections reads every socket of the machine, a millisecond per 600; it may take so much of the time. */
 const CONNECTIONS_KEEP_MS = 1_000;
+const CONNECTIONS_KEEP_MOST_MS = 5_000;
+const CONNECTIONS_SHARE = 1 / 50;
 
 interface Waiting {
   services: readonly Service[];
@@ -59,7 +61,7 @@ class Nginx implements LoadBalancer<Service> {
   #waiting: Waiting | null = null;
   #reloadsLeft = RELOAD_BURST;
   #refilledAt = performance.now();
-  #connections: { readonly atMs: number; readonly counts: ReadonlyMap<string, number> } | null = null;
+  #connections: { readonly atMs: number; readonly keepMs: number; readonly counts: ReadonlyMap<string, number> } | null = null;
   #reportedBadLines = 0;
   #restartAfter = 0;
   #watch: NodeJS.Timeout | null = null;
@@ -113,7 +115,7 @@ class Nginx implements LoadBalancer<Service> {
     return {
       atMs: nowMs,
       completeSinceMs: this.#reader.completeSinceMs,
-      endpoints: this.#traffic.report(nowMs, await this.#openConnections(nowMs)),
+      endpoints: this.#traffic.report(nowMs, this.#openConnections(nowMs)),
       badLines: bad,
       lagBytes: this.#reader.lagBytes,
     };
@@ -195,11 +197,13 @@ class Nginx implements LoadBalancer<Service> {
     this.#traffic.forgetBefore(Math.floor(this.#now() / 1000));
   }
 
-  async #openConnections(nowMs: number): Promise<ReadonlyMap<string, number>> {
+  #openConnections(nowMs: number): ReadonlyMap<string, number> {
     const known = this.#connections;
-    if (known !== null && Math.abs(nowMs - known.atMs) < CONNECTIONS_KEEP_MS) return known.counts;
-    const counts = await openConnections();
-    this.#connections = { atMs: nowMs, counts };
+    if (known !== null && Math.abs(nowMs - known.atMs) < known.keepMs) return known.counts;
+    const startedAt = performance.now();
+    const counts = openConnections();
+    const keepMs = Math.max(CONNECTIONS_KEEP_MS, (performance.now() - startedAt) / CONNECTIONS_SHARE);
+    this.#connections = { atMs: nowMs, keepMs: Math.min(keepMs, CONNECTIONS_KEEP_MOST_MS), counts };
     return counts;
   }
 
