@@ -30,14 +30,6 @@ export async function measure(say) {
       }),
       figure({
         id: 'P9',
-        name: 'idle reactord, resident memory',
-        unit: 'MB',
-        ours: memoryOf(daemon) / 1e6,
-        peer: { name: 'dockerd', value: memoryOf(dockerd) / 1e6 },
-        targets: [],
-      }),
-      figure({
-        id: 'P9',
         name: 'idle reactord, of a core',
         unit: '%',
         ours: used[0],
