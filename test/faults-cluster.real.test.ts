@@ -1,3 +1,4 @@
+/* Faults on three real hosts. Long, but one thing: one cluster, made once because that takes longest, suffers them all in turn. */
 import { randomInt } from 'node:crypto';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/* Faults of the state under a real daemon. Long, but one thing: the same questions to the embedded store and to Redis. */
 import { execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,

@@ -1,3 +1,4 @@
+/* What must never happen, asked after every event. Long, but one thing: the rules share the books that are kept of the past. */
 import {
   type Cluster,
   type Commit,

@@ -1,3 +1,4 @@
+/* What each verb asks of the daemon, prints and answers. Long, but one thing: a row or two for every verb of the table. */
 import type { InstanceRow, LogRow } from '@reactor/client';
 import { API_VERSION, VERSION } from '../src/version.js';
 import { type Answer, type FixedDaemon, fixedDaemon, refused } from './fixed-daemon.js';

@@ -1,3 +1,4 @@
+/* From a document to the configuration. Long, but one thing: the meaning of every key, and of keys together. */
 import { readdirSync, readFileSync } from 'node:fs';
 import {
   defaultIni,

@@ -45,3 +45,4 @@ export * from './telemetry.js';
 export * from './traffic.js';
 export * from './traffic-publication.js';
 export * from './traffic-window.js';
+export * from './url-groups.js';

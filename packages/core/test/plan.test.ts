@@ -1,6 +1,6 @@
 import { aHost, anEndpointConfig, aRule, createWorld, type World } from '@reactor/testkit';
 
-/** What is decided and done over time, on paper: one round per second, hosts that do as they are told. */
+/** What is decided and done over time, on paper: one round per second, hosts that do as they are told. Long, but one thing: the plan. */
 
 const oneHost = [aHost('vm1')];
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type Backend, type EndpointUrl, type HaproxyConfig, type HaproxyService, urlText } from '@reactor/core';
+import { type Backend, type EndpointUrl, groupByUrl, type HaproxyConfig, type HaproxyService, urlText } from '@reactor/core';
 
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
@@ -52,25 +52,7 @@ const PEM_LIMIT_BYTES = 262_144;
 
 /** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
 export function groupServices(services: readonly HaproxyService[]): Grouping {
-  const setAside: Record<string, string> = {};
-  const groups = new Map<string, HaproxyService[]>();
-  const schemes = new Map<number, { scheme: string; endpoint: string }>();
-  for (const service of [...services].sort((a, b) => compare(a.endpoint, b.endpoint))) {
-    const reason = faultOf(service);
-    if (reason !== null) {
-      setAside[service.endpoint] = reason;
-      continue;
-    }
-    const { port, scheme } = service.url;
-    const holder = schemes.get(port) ?? { scheme, endpoint: service.endpoint };
-    schemes.set(port, holder);
-    if (holder.scheme !== scheme) {
-      setAside[service.endpoint] = `port ${port} already serves ${holder.scheme} for endpoint '${holder.endpoint}'`;
-      continue;
-    }
-    const key = urlText(service.url);
-    groups.set(key, [...(groups.get(key) ?? []), service]);
-  }
+  const { groups, setAside } = groupByUrl(services, faultOf);
   return { virtual: [...groups.values()].map(merge).sort(byPlace), setAside };
 }
 

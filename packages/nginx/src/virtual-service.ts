@@ -3,10 +3,12 @@ import { isIP } from 'node:net';
 import {
   type Backend,
   type EndpointUrl,
+  groupByUrl,
   HEADERS_MAX,
   headerFault,
   type NginxConfig,
   type NginxService as Service,
+  urlText,
 } from '@reactor/core';
 
 import { hostCertificates } from './host-certificate.js';
@@ -80,25 +82,7 @@ const PEM_LIMIT_BYTES = 262_144;
 
 /** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
 export function groupServices(services: readonly Service[]): Grouping {
-  const setAside: Record<string, string> = {};
-  const groups = new Map<string, Service[]>();
-  const schemes = new Map<number, { scheme: string; endpoint: string }>();
-  for (const service of [...services].sort((a, b) => compare(a.endpoint, b.endpoint))) {
-    const reason = faultOf(service);
-    if (reason !== null) {
-      setAside[service.endpoint] = reason;
-      continue;
-    }
-    const { port, scheme } = service.url;
-    const holder = schemes.get(port) ?? { scheme, endpoint: service.endpoint };
-    schemes.set(port, holder);
-    if (holder.scheme !== scheme) {
-      setAside[service.endpoint] = `port ${port} already serves ${holder.scheme} for endpoint '${holder.endpoint}'`;
-      continue;
-    }
-    const key = urlText(service.url);
-    groups.set(key, [...(groups.get(key) ?? []), service]);
-  }
+  const { groups, setAside, schemes } = groupByUrl(services, faultOf);
   const kept = [...groups.values()].flat();
   const { pairs, remarks: choices } = hostCertificates(kept);
   const merged = [...groups.values()].map((members) => merge(members, pairs.get(serverKey(members[0]!.url)) ?? null));
@@ -119,11 +103,6 @@ function sentToHttps(groups: ReadonlyMap<string, readonly Service[]>): readonly 
     const virtual = merge(members, null);
     return [{ ...virtual, token: shortHash(urlText(place)), url: place, backends: [], tls: null, httpsPort: url.port }];
   });
-}
-
-/** The URL as one comparable text, default port and path written out. */
-export function urlText(url: EndpointUrl): string {
-  return `${url.scheme}://${url.host ?? ''}:${url.port}${url.path}`;
 }
 
 /** What shares a server block, and so a certificate. */
