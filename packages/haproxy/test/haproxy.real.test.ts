@@ -116,7 +116,7 @@ test('servers come, go and change weight over the socket: no reload, no failed r
   }
   const { failures, answered } = await load.stop();
   expect(failures).toEqual([]);
-  expect(answered).toBeGreaterThan(1_000);
+  expect(answered).toBeGreaterThan(800);
   expect(haproxy.reloads()).toBe(0);
   // What the file says is what a restart would serve.
   expect(readFileSync(haproxy.place.configFile, 'utf8').match(/^ {4}server /gm)?.length).toBe(2);
