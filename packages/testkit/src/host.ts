@@ -173,7 +173,9 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     });
   };
   const powerOn = async (): Promise<void> => {
-    // What a boot finds empty: mounts, run files.
+    // What a boot finds empty: mounts, run files, Docker's bridge. The namespaces of the dead containers are still plugged
+    // into it and answer for addresses that new containers get.
+    for (const cable of await bridged(namespace)) await run('ip', ['-n', namespace, 'link', 'delete', cable]);
     await unmountBelow(join(directory, 'docker'));
     await unmountBelow(join(directory, 'exec'));
     for (const left of ['exec', 'docker.pid', 'docker.sock']) rmSync(join(directory, left), { recursive: true, force: true });
@@ -240,6 +242,11 @@ export function createHost(place: HostPlace): Host & { startDocker(): Promise<vo
     powerOff,
     powerOn,
   };
+}
+
+async function bridged(namespace: string): Promise<readonly string[]> {
+  const links = await run('ip', ['-n', namespace, '-json', 'link', 'show', 'master', 'docker0']);
+  return (JSON.parse(links) as readonly { readonly ifname: string }[]).map(({ ifname }) => ifname);
 }
 
 async function unmountBelow(directory: string): Promise<void> {
