@@ -64,6 +64,8 @@ interface Tracked {
   startFailure: string | null;
   retryAtMs: number;
   hostPort: number | null;
+  /** The container that was removed last; a listing from before may still name it. */
+  removed: string | null;
 }
 
 /** A Docker, or a disk, that does not answer now may answer in a second; asking faster only adds to its load. */
@@ -151,6 +153,8 @@ export function createInstances(options: InstancesOptions): Instances {
     stopWatching(one);
     const work = async (): Promise<void> => {
       await engine.remove(container.id, record.stopTimeoutMs);
+      if (one.removed === container.id) return;
+      one.removed = container.id;
       tell(record.endpoint, 'info', 'CLEAN_INSTANCE', `${record.id} on ${host} is gone`);
     };
     const failed = (error: unknown): void =>
@@ -274,6 +278,7 @@ function trackedOf(tracked: Map<string, Tracked>, id: string): Tracked {
     startFailure: null,
     retryAtMs: Number.NEGATIVE_INFINITY,
     hostPort: null,
+    removed: null,
   };
   tracked.set(id, made);
   return made;

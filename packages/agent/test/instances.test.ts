@@ -167,6 +167,20 @@ test('only a record that says remove stops a container, its absence does not', a
   expect(await engine.list()).toEqual([]);
 });
 
+test('a container that a listing from before its end still names is told as gone once', async () => {
+  await untilState('ready', record());
+  const before = await engine.list();
+  const removed = (): number => engine.calls.filter(({ method }) => method === 'remove').length;
+  for (const times of [1, 2]) {
+    await until(`it was removed ${times} times`, 5_000, () => {
+      instances.reconcile(cluster(record({ phase: 'remove' })), before, true);
+      return removed() >= times;
+    });
+    await untilState('gone', record({ phase: 'remove' }));
+  }
+  expect(told.filter((event) => event === 'CLEAN_INSTANCE')).toHaveLength(1);
+});
+
 test('a draining instance is still checked, and stays', async () => {
   await untilState('ready', record());
   await untilState('ready', record({ phase: 'drain', drainedAtMs: 1 }));
