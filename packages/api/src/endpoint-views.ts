@@ -80,6 +80,7 @@ export function statusOf(cluster: Cluster, endpoint: At<EndpointRecord>, { confi
     active: [...servingAddresses(cluster, name), ...fixed],
     manager: cluster.leader?.value.host ?? null,
     target: targetOf(decision),
+    shadow: shadowOf(decision),
     hold: activeHold(endpoint.value.hold, nowMs),
     instances: Object.fromEntries(counts),
     setAside: Object.fromEntries(setAside),
@@ -154,6 +155,14 @@ const timeOf = (decision: Json): number => {
   const atMs = memberOf(decision, 'atMs' satisfies keyof DecisionReport);
   return typeof atMs === 'number' ? atMs : Number.NEGATIVE_INFINITY;
 };
+
+/** What the candidate in shadow_rules would do; null without one. */
+function shadowOf(decision: Json): Json {
+  const shadow = memberOf(decision, 'shadow' satisfies keyof DecisionReport);
+  return shadow === null
+    ? null
+    : { rules: memberOf(shadow, 'rules'), instances: memberOf(shadow, 'instances'), target: memberOf(shadow, 'target') };
+}
 
 export function targetOf(decision: Json): number | null {
   const target = memberOf(memberOf(decision, 'record' satisfies keyof DecisionReport), 'target');

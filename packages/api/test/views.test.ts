@@ -48,11 +48,18 @@ describe('the state of an endpoint', () => {
       active: ['10.0.0.1:20000', '10.9.9.9:81'],
       manager: 'host-a',
       target: null,
+      shadow: null,
       hold: null,
       instances: { starting: 1, ready: 1, dropped: 0, unhealthy: 1, dead: 0, unknown: 1, draining: 1, errored: 1, stopping: 1 },
       setAside: {},
     });
     expect(await running.client.ips('pyex')).toEqual(['10.0.0.1:20000']);
+  });
+
+  test('tells what a candidate would do', async () => {
+    const shadow = { rules: ['rate < 20'], instances: 2, target: 3, sentence: '3 instances wanted (2 now).' };
+    await running.put(KEYS.history('pyex'), { decision: { atMs: 1, record: { target: 5 }, steps: [], shadow } });
+    expect((await running.client.state('pyex')).shadow).toEqual({ rules: ['rate < 20'], instances: 2, target: 3 });
   });
 
   test('has no manager while nobody leads, and names the host that could not serve it', async () => {

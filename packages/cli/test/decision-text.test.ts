@@ -28,6 +28,19 @@ const explained = (given: DecisionInput, steps: readonly Step[] = []): readonly 
   decisionText({ atMs: AT, record: decide(given).record, steps }, AT + 2_300);
 
 describe('a decision in words and numbers', () => {
+  test('shows what the candidate in shadow_rules would do, and nothing without one', () => {
+    const { record } = decide(input('0 < rate < 1'));
+    const shadow = { rules: ['rate < 20', 'errors < 5%'], instances: 2, target: 3, sentence: '3 instances wanted (2 now).' };
+    const lines = decisionText({ atMs: AT, record, steps: [], shadow }, AT);
+    const at = lines.indexOf('Shadow');
+    expect(lines.slice(at, at + 3)).toEqual([
+      'Shadow',
+      '  shadow: 3 (rules rate < 20, errors < 5%)',
+      '  3 instances wanted (2 now).',
+    ]);
+    expect(explained(input('0 < rate < 1'))).not.toContain('Shadow');
+  });
+
   test('reads from the sentence down to the steps', () => {
     const given = input('0 < rate < 1');
     const steps: readonly Step[] = [

@@ -87,6 +87,8 @@ export interface EndpointStatus {
   /** The host whose daemon leads; null while none does. */
   readonly manager: string | null;
   readonly target: number | null;
+  /** What the candidate in shadow_rules would do, of the count it would have by now; null without one. */
+  readonly shadow: { readonly rules: readonly string[]; readonly instances: number; readonly target: number } | null;
   /** The count the operator holds it at; null while its rules decide. */
   readonly hold: Hold | null;
   /** Count per state word: starting, ready, unhealthy, dead, unknown, draining, errored, stopping. */

@@ -40,6 +40,7 @@ export function adviseTogether(values: Values, config: EndpointConfig, reported:
     values.warn(KEY.rebalance, 'has no effect with strategy = binpack, which fills hosts on purpose', KEY.strategy);
   }
   for (const { message } of adviseRules(config.scaling.rules, reported)) values.warn(KEY.rules, message);
+  for (const { message } of adviseRules(config.shadowRules, reported)) values.warn(KEY.shadowRules, message);
   for (const metric of unmeasured(config, reported)) {
     const message = `${loadBalancer} does not measure ${metric}: until it is posted, the count cannot fall`;
     values.warn(KEY.rules, message, KEY.loadBalancer);

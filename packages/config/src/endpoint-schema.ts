@@ -154,6 +154,7 @@ export const ENDPOINT_KEYS = {
   minInstances: scaling('min_instances', whole(0, INSTANCES_MAX), '1', 'Never fewer instances'),
   maxInstances: scaling('max_instances', whole(0, INSTANCES_MAX), '1', 'Never more instances'),
   rules: scaling('rules', rules, '', 'Bands to keep metrics in, earlier ones first, like 0 < rate < 1'),
+  shadowRules: scaling('shadow_rules', rules, '', 'A candidate: decided beside the rules, shown, and never carried out'),
   rampLimit: scaling('ramp_limit', whole(1, 1000), '5', 'Most starts, and most retirements, per round'),
   window: scaling('window', duration(1000, HOUR_MS), '10', 'Time over which metrics are measured'),
   scaleDownDelay: scaling('scale_down_delay', duration(0, HOUR_MS), '30', 'The largest need within this time counts'),

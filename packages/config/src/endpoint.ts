@@ -80,6 +80,7 @@ function readEndpoint(values: Values): EndpointConfig {
       windowMs: values.read(KEY.window),
       scaleDownDelayMs: values.read(KEY.scaleDownDelay),
     },
+    shadowRules: values.read(KEY.shadowRules),
     container: cloud === null ? null : container,
     placement: {
       slots: values.read(KEY.slots),

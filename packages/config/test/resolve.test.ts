@@ -33,6 +33,7 @@ describe('an endpoint', () => {
       cloud: 'docker',
       loadBalancer: 'nginx',
       weight: 1,
+      shadowRules: [],
       staticInstances: [],
       instancesSource: null,
       metricsSource: null,

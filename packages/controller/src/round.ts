@@ -47,12 +47,13 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
   let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
   const complained = new Map<string, string>();
+  const shadowed = new Set<string>();
 
   const publish = async (made: Plan): Promise<void> => {
     const fresh: Record<string, Json> = {};
     for (const { endpoint, report } of made.endpoints) {
       const { name } = endpoint.value;
-      const text = JSON.stringify([report.record.sentence, report.record.target, report.steps]);
+      const text = JSON.stringify([report.record.sentence, report.record.target, report.steps, report.shadow]);
       const last = published.get(name);
       if (last && last.text === text && report.atMs - last.atMs < REPUBLISH_MS) continue;
       published.set(name, { atMs: report.atMs, text });
@@ -107,7 +108,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
       if (result.kind === 'conflict') conflicts += 1;
       else if (endpoint) await tell(endpoint, store, meter, nowMs);
     }
-    gauge(made, meter);
+    gauge(made, meter, shadowed);
     if (conflicts > 0) return 'conflict';
     return commits.length === 0 ? 'idle' : 'planned';
   };
@@ -188,8 +189,13 @@ async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowM
   }
 }
 
-function gauge(made: Plan, meter: Meter): void {
+/** `shadowed`: endpoints with a candidate in an earlier round, whose figure has to end. */
+function gauge(made: Plan, meter: Meter, shadowed: Set<string>): void {
   for (const { endpoint, report } of made.endpoints) {
+    const { name } = endpoint.value;
+    if (report.shadow !== undefined) shadowed.add(name);
+    if (shadowed.has(name)) meter.set('reactor_endpoint_shadow_target', { endpoint: name }, report.shadow?.target ?? Number.NaN);
+    if (report.shadow === undefined) shadowed.delete(name);
     meter.set('reactor_target_instances', { endpoint: endpoint.value.name }, report.record.target);
     const { dropped = {} } = report.record.inputs.stable;
     meter.set('reactor_metrics_dropped', { endpoint: endpoint.value.name }, Object.keys(dropped).length);

@@ -1,5 +1,5 @@
-import { KEYS, type LeaderRecord, type Meter, readCluster, type StateStore } from '@reactor/core';
-import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
+import { KEYS, type LeaderRecord, type Meter, readCluster, type StateStore, TOPICS } from '@reactor/core';
+import { aHost, anEndpointConfig, aRule, createFakeStore } from '@reactor/testkit';
 import { createCandidate } from '../src/leadership.js';
 import { createRound, type RoundOptions } from '../src/round.js';
 import { scriptedClock } from './scripted-clock.js';
@@ -166,6 +166,26 @@ describe('a round', () => {
     };
     expect(await createRound(roundOptions(meanwhile, clock))({ ...stale, holds: () => true })).toBe('conflict');
     expect(store.revision).toBe(revision);
+  });
+
+  test('what a candidate wants is measured and published, and its figure ends with it', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
+    let shadowRules = [aRule('rate', { below: 20 })];
+    const figures: number[] = [];
+    const set: Meter['set'] = (name, _labels, value) => {
+      if (name === 'reactor_endpoint_shadow_target') figures.push(value);
+    };
+    const resolve = () => ({ config: anEndpointConfig({ shadowRules }), hash: 'h' });
+    const round = createRound(roundOptions(store, clock, { resolve, meter: { ...silent, set } }));
+    await round(leadership);
+    expect((await store.latest(TOPICS.decision('web'))).get(TOPICS.decision('web'))).toMatchObject({ shadow: { target: 1 } });
+    shadowRules = [];
+    for (let again = 0; again < 3; again += 1) await round(leadership);
+    expect(figures).toEqual([1, Number.NaN]);
+    expect(await store.tail('endpoint/web', 0, 10)).toContainEqual(expect.objectContaining({ event: 'SHADOW_UPDATE' }));
   });
 
   test('a configuration changed meanwhile voids the plan', async () => {

@@ -38,6 +38,7 @@ export * from './rule.js';
 export * from './rule-advice.js';
 export * from './serving.js';
 export * from './session.js';
+export * from './shadow.js';
 export * from './sketch.js';
 export * from './socket-table.js';
 export * from './step.js';

@@ -137,6 +137,8 @@ export interface EndpointConfig {
   readonly unknownTimeoutMs: number;
   readonly healthCheck: HealthCheckConfig;
   readonly scaling: ScalingConfig;
+  /** A candidate, decided beside the rules and never carried out; none is no candidate. */
+  readonly shadowRules: readonly Rule[];
   /** Null when `cloud` is unset: such an endpoint serves its static instances only. */
   readonly container: ContainerConfig | null;
   readonly placement: PlacementConfig;

@@ -18,7 +18,7 @@ import { addFailure, type InstanceView } from './lifecycle.js';
 import { awayMs } from './plan-hosts.js';
 import { findMove } from './rebalance.js';
 import { drainHoldout, drainVerdict, recommissionable, retirementOrder } from './retire.js';
-import { CLUSTER_LIMIT_WORDS, retirable } from './retirement-limit.js';
+import { CLUSTER_LIMIT_WORDS, recentlyRetired, retirementsOf } from './retirement-limit.js';
 
 /**
  * From a target count to steps, for one endpoint. Counting is in *seats*: an instance meant to run holds one, and a
@@ -77,13 +77,13 @@ function scaleDown(draft: Draft): void {
   }
 }
 
-/** How many of `excess` instances may go in this round, and what the others wait for. What is above max_instances was never load's to keep. */
+/** How many of `excess` instances may go in this round, and what the others wait for. */
 function allowance(draft: Draft, excess: number): number {
-  const { rampLimit, maxInstances, windowMs } = draft.resolved.config.scaling;
-  const ramped = Math.min(excess, rampLimit);
+  const { scaling } = draft.resolved.config;
+  const { windowMs } = scaling;
+  const recent = recentlyRetired(draft.own, draft.nowMs, windowMs);
+  const { ramped, above, share } = retirementsOf(excess, draft.seats, recent, scaling);
   if (!draft.byLoad || draft.withheld !== null) return ramped;
-  const above = Math.min(ramped, Math.max(0, draft.seats - maxInstances));
-  const share = Math.max(above, Math.min(ramped, retirable(draft.own, draft.seats, draft.nowMs, windowMs)));
   const allowed = above + draft.retirements.take(share - above);
   const refuse = (on: string): number => draft.steps.push({ kind: 'wait', instance: null, on });
   if (allowed < share) refuse(`the cluster's retirements: ${CLUSTER_LIMIT_WORDS}`);

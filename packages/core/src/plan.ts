@@ -1,9 +1,10 @@
 import { type Brake, brakeOf } from './brake.js';
 import type { At, Cluster } from './cluster.js';
 import { type DecisionRecord, decide, NO_HISTORY, type TargetHistory } from './decision.js';
+import type { DecisionInput } from './decision-input.js';
 import type { EndpointSteps, Resolved } from './endpoint-draft.js';
 import { type Ledger, openLedger } from './ledger.js';
-import { type InstanceView, NO_FAILURES, type StartFailures, viewInstance } from './lifecycle.js';
+import { type InstanceView, NO_FAILURES, type StartFailures, serves, viewInstance } from './lifecycle.js';
 import type { EndpointRecord, InstanceRecord } from './model.js';
 import { type Observation, observe } from './observation.js';
 import type { PlacementReport } from './placement-verdicts.js';
@@ -13,6 +14,7 @@ import type { LogEntry } from './ports.js';
 import type { PostedReport } from './posted-metrics.js';
 import { openRebalancing, type Rebalancing } from './rebalance.js';
 import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
+import { decideShadow, type ShadowDecision, type ShadowMemory, type ShadowReport } from './shadow.js';
 import { type Step, stepEvent } from './step.js';
 import type { TrafficReport } from './traffic.js';
 import type { Sighting } from './traffic-window.js';
@@ -48,6 +50,8 @@ export interface EndpointHistory {
   readonly decision: DecisionReport | null;
   /** What every host answered to the newest start, or to the first that none took; absent before there was one. */
   readonly placement?: PlacementReport | null;
+  /** Of the candidate in shadow_rules; null and absent are none. */
+  readonly shadow?: ShadowMemory | null;
 }
 
 /** A decision and what came of it: what `reactor explain` shows. */
@@ -57,6 +61,10 @@ export interface DecisionReport {
   readonly steps: readonly Step[];
   /** What every host answered, in a round that started something or could not; what is remembered keeps it apart. */
   readonly placement?: PlacementReport | null;
+  /** Instances that serve now; absent in records of earlier versions. */
+  readonly ready?: number;
+  /** What the candidate in shadow_rules would do; absent without one. */
+  readonly shadow?: ShadowReport;
 }
 
 export interface EndpointPlan {
@@ -154,7 +162,7 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
   const { windowMs } = resolved.config.scaling;
   // Also for the burst window: a slow answer of the last seconds began before the newest instances served.
   const settled = settledOf(own, nowMs - windowMs);
-  const { record, history: targets } = decide({
+  const decided: DecisionInput = {
     endpoint: name,
     atMs: nowMs,
     epoch: input.epoch,
@@ -164,7 +172,10 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
     ...scene.observation.measure(endpoint, resolved, { instances: seats, settled }),
     history: known?.targets ?? NO_HISTORY,
     ...(endpoint.value.hold === undefined ? {} : { hold: endpoint.value.hold }),
-  });
+  };
+  const { record, history: targets } = decide(decided);
+  const { shadowRules, decommissionedTimeoutMs } = resolved.config;
+  const shadow = decideShadow(decided, shadowRules, known?.shadow ?? null, decommissionedTimeoutMs);
 
   const outcome = stepsFor({
     ...input,
@@ -178,19 +189,24 @@ function planEndpoint(endpoint: At<EndpointRecord>, resolved: Resolved, input: P
     failures: known?.failures ?? NO_FAILURES,
     ...scene,
   });
-  return assemble(endpoint, record, targets, known, outcome, nowMs);
+  const ready = own.filter(serves).length;
+  return assemble(endpoint, { record, targets, known, outcome, ready, shadow }, nowMs);
 }
 
-function assemble(
-  endpoint: At<EndpointRecord>,
-  record: DecisionRecord,
-  targets: TargetHistory,
-  known: EndpointHistory | null,
-  outcome: EndpointSteps,
-  nowMs: number,
-): EndpointPlan {
+interface Decided {
+  readonly record: DecisionRecord;
+  readonly targets: TargetHistory;
+  readonly known: EndpointHistory | null;
+  readonly outcome: EndpointSteps;
+  readonly ready: number;
+  readonly shadow: ShadowDecision | null;
+}
+
+function assemble(endpoint: At<EndpointRecord>, decided: Decided, nowMs: number): EndpointPlan {
+  const { record, targets, known, outcome, ready, shadow } = decided;
   const { placement } = outcome;
-  const bare: DecisionReport = { atMs: nowMs, record, steps: outcome.steps };
+  const candidate = shadow === null ? {} : { shadow: shadow.report };
+  const bare: DecisionReport = { atMs: nowMs, record, steps: outcome.steps, ready, ...candidate };
   const report = placement === null ? bare : { ...bare, placement };
   const last = known?.decision?.record;
   const acts = outcome.steps.some((step) => step.kind !== 'wait');
@@ -203,7 +219,8 @@ function assemble(
     acts ||
     moved ||
     targets !== (known?.targets ?? NO_HISTORY) ||
-    outcome.failures !== (known?.failures ?? NO_FAILURES);
+    outcome.failures !== (known?.failures ?? NO_FAILURES) ||
+    (shadow?.memory ?? null) !== (known?.shadow ?? null);
 
   const events = outcome.steps.flatMap((step) => stepEvent(step) ?? []);
   if (moved && record.target !== record.instances) {
@@ -213,6 +230,7 @@ function assemble(
       message: `${record.instances} => ${record.target}: ${record.sentence}`,
     });
   }
+  if (shadow !== null && shadow.report.target !== known?.shadow?.target) events.push(shadowEvent(shadow.report, record));
   return {
     endpoint,
     report,
@@ -223,11 +241,18 @@ function assemble(
           failures: outcome.failures,
           decision: acts || moved ? bare : (known?.decision ?? null),
           placement: placement ?? known?.placement ?? null,
+          shadow: shadow?.memory ?? null,
         }
       : null,
     events,
   };
 }
+
+const shadowEvent = ({ target, sentence }: ShadowReport, { target: live }: DecisionRecord): EndpointPlan['events'][number] => ({
+  level: 'info',
+  event: 'SHADOW_UPDATE',
+  message: `shadow_rules want ${target}, the rules want ${live}: ${sentence}`,
+});
 
 function activeOf(instance: string, seen: readonly Sighting[]): number {
   let sum = 0;

@@ -1,5 +1,6 @@
 import type { Cluster } from './cluster.js';
 import type { InstanceView } from './lifecycle.js';
+import type { ScalingConfig } from './model.js';
 
 /**
  * How many instances may be retired because of load, beside ramp_limit: no reading, however wrong, empties an endpoint or
@@ -38,10 +39,30 @@ export function openRetirements(cluster: Cluster, nowMs: number): RetirementBudg
 
 export const CLUSTER_LIMIT_WORDS = `at most ${CLUSTER_LIMIT} instances of the cluster are retired by load in ${CLUSTER_WINDOW_MS / 1000} s`;
 
-/** How many more instances load may retire of an endpoint now: a quarter of what it had a window ago, less those retired since. */
-export function retirable(own: readonly InstanceView[], seats: number, nowMs: number, windowMs: number): number {
-  const recent = own.filter(({ record }) => drainedWithin(record, nowMs, windowMs)).length;
-  return Math.max(0, Math.max(1, Math.floor((seats + recent) * SHARE)) - recent);
+/** Instances of an endpoint that were retired within the last window. */
+export const recentlyRetired = (own: readonly InstanceView[], nowMs: number, windowMs: number): number =>
+  own.filter(({ record }) => drainedWithin(record, nowMs, windowMs)).length;
+
+export interface Retirements {
+  /** What the ramp allows. */
+  readonly ramped: number;
+  /** Of those that may go, the ones above max_instances: they were never load's to keep. */
+  readonly above: number;
+  /** How many may go: of the others a quarter of what there was a window ago, less the `recent`, those retired since. */
+  readonly share: number;
+}
+
+/** How many of `excess` instances load may take from an endpoint in one round. */
+export function retirementsOf(
+  excess: number,
+  seats: number,
+  recent: number,
+  { rampLimit, maxInstances }: Pick<ScalingConfig, 'rampLimit' | 'maxInstances'>,
+): Retirements {
+  const ramped = Math.min(excess, rampLimit);
+  const above = Math.min(ramped, Math.max(0, seats - maxInstances));
+  const left = Math.max(0, Math.max(1, Math.floor((seats + recent) * SHARE)) - recent);
+  return { ramped, above, share: Math.max(above, Math.min(ramped, left)) };
 }
 
 type Drained = Pick<InstanceView['record'], 'phase' | 'drainedAtMs' | 'errored'>;

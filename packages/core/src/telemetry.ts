@@ -15,6 +15,11 @@ export const TELEMETRY = {
     help: 'Decisions that changed the count: up or down',
   },
   reactor_target_instances: { type: 'gauge', labels: ['endpoint'], help: 'Instances the last decision wants' },
+  reactor_endpoint_shadow_target: {
+    type: 'gauge',
+    labels: ['endpoint'],
+    help: 'Instances that the candidate in shadow_rules wants; NaN when there is none any more',
+  },
   reactor_metrics_dropped: {
     type: 'gauge',
     labels: ['endpoint'],

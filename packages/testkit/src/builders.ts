@@ -68,6 +68,7 @@ export function anEndpointConfig(change: ConfigChange = {}): EndpointConfig {
     stopTimeoutMs: 10_000,
     unknownTimeoutMs: 60_000,
     healthCheck: { path: null, intervalMs: 2_000, timeoutMs: 1_000 },
+    shadowRules: [],
     container: aContainerConfig(),
     placement: { slots: 10, strategy: 'spread', constraints: [], affinity: [], rebalance: 'off' },
     nginx: aNginxConfig(),

@@ -24,6 +24,7 @@ export function decisionText(report: DecisionReport, nowMs: number): readonly st
       'Because',
       record.reasons.map((reason) => printable(reason)),
     ),
+    ...section('Shadow', shadow(report)),
     ...section('Steps', report.steps.length === 0 ? ['none'] : table(null, report.steps.map(stepRow))),
     ...section('Placement', placement(report, nowMs)),
   ];
@@ -31,6 +32,12 @@ export function decisionText(report: DecisionReport, nowMs: number): readonly st
 
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+
+/** The candidate in shadow_rules: what it would do, with the count that it would have by now. */
+function shadow({ shadow: candidate }: DecisionReport): readonly string[] {
+  if (candidate === undefined) return [];
+  return [printable(`shadow: ${candidate.target} (rules ${candidate.rules.join(', ')})`), printable(candidate.sentence)];
+}
 
 /** Of the newest start, which may lie rounds back, or of what no host took since: where it went, and why not elsewhere. */
 function placement(report: DecisionReport, nowMs: number): readonly string[] {
