@@ -1,20 +1,30 @@
 import { brakeOf, describeError, evaluateJson, ReactorError, serves, viewInstance } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { hostRows } from './host-views.js';
+import { lines, textOf } from './json-schema.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
 import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { changeSettings, setAuthKey } from './settings.js';
+import { shape } from './shapes.js';
 
 /** The cluster as a whole: its daemons, its settings, and `evaluate`, which needs none of it. */
 export const CLUSTER_ROUTES: readonly Route[] = [
-  route('GET', '/info', showInfo),
-  route('GET', '/url', showUrl),
-  route('POST', '/url', postUrl),
-  route('POST', '/auth_key', postAuthKey, { versions: BOTH }),
+  route('GET', '/info', showInfo, { summary: 'The cluster at a glance', gives: shape('Info') }),
+  route('GET', '/url', showUrl, { summary: 'Where users reach the API', gives: shape('Url') }),
+  route('POST', '/url', postUrl, { summary: 'Say where users reach the API', takes: shape('Url'), gives: shape('Url') }),
+  route('POST', '/auth_key', postAuthKey, { summary: 'Set or clear the API key', takes: shape('Key'), versions: BOTH }),
   // A stub in 2013 already; old clients ask for it.
-  route('GET', '/domain', async () => json({ domain: null }), { versions: ['v1.0'] }),
-  route('POST', '/evaluate', postEvaluate),
+  route('GET', '/domain', async () => json({ domain: null }), {
+    summary: 'A stub of 2013',
+    gives: shape('Domain'),
+    versions: ['v1.0'],
+  }),
+  route('POST', '/evaluate', postEvaluate, {
+    summary: 'Work out rules against readings, a line each',
+    takes: [shape('Reading'), lines(shape('Reading')), textOf('text/plain')],
+    gives: lines(shape('Evaluation')),
+  }),
 ];
 
 /** The version of the HTTP interface, as 2013 numbered it. */
@@ -22,16 +32,26 @@ const INTERFACE_VERSION = '1.1';
 
 export const DAEMON_ROUTES: readonly Route[] = [
   route('GET', '/', async (_request, { version }) => json({ version: INTERFACE_VERSION, reactor: version }), {
+    summary: 'Which version answers',
+    gives: shape('Version'),
     versions: [],
     open: true,
   }),
   // The status says only whether the process works: restarting it because the state is away would help nobody.
   route('GET', '/healthz', async (_request, { health }) => json({ ok: true, problems: health().problems }), {
+    summary: 'Whether the process works',
+    gives: shape('Health'),
     versions: [],
     open: true,
   }),
-  route('GET', '/readyz', showReadiness, { versions: [], open: true }),
-  route('GET', '/metrics', showPrometheus, { versions: [] }),
+  route('GET', '/readyz', showReadiness, {
+    summary: 'Whether the daemon can do its work',
+    gives: shape('Health'),
+    statuses: [200, 503],
+    versions: [],
+    open: true,
+  }),
+  route('GET', '/metrics', showPrometheus, { summary: 'Figures for Prometheus', gives: textOf('text/plain'), versions: [] }),
 ];
 
 // ----------------------------------------------------------------------------------------------------------------- daemon

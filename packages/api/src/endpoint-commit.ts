@@ -13,6 +13,7 @@ import {
 import type { ApiContext } from './context.js';
 import { type Place, placeOf } from './endpoint-place.js';
 import { checkSources } from './endpoint-sources.js';
+import { checkIfMatch, type IfMatch } from './if-match.js';
 import { quoted } from './offending-value.js';
 import { type StoredSettings, settingsRecord } from './settings.js';
 
@@ -41,7 +42,7 @@ const SHOWN = 8;
 
 export interface Change {
   readonly name: string;
-  readonly ifMatch: number | null;
+  readonly ifMatch: IfMatch;
   /** Whether the change still means the same when it is applied to a newer record. */
   readonly merges: boolean;
   /** What to store, or an error. A removed endpoint is shown as null; `stored` is the name its record is stored under. */
@@ -69,8 +70,10 @@ export async function commitEndpoint(context: ApiContext, change: Change): Promi
     const moment = await context.moment();
     const place = placeOf(moment.cluster, change.name, context.newId);
     const { stored, record: before, live } = place;
-    checkRevision(live, change);
+    // What is not there is told as such (404) to whoever wanted to change it; whoever makes it asked for one that is.
+    if (live !== null) checkIfMatch(change.ifMatch, live.revision, `endpoint ${quoted(change.name)}`);
     const next = change.next(live?.value ?? null, moment.cluster, stored);
+    if (live === null) checkIfMatch(change.ifMatch, null, `endpoint ${quoted(change.name)}`);
     const { record, draft } = next;
     const named = draft === null ? [] : checkSources(stored, draft.config, moment.cluster);
     // Asked for when it is done: of a hundred at the same moment each tries a hundred times.
@@ -114,13 +117,6 @@ function guarded(commit: Commit, { settings, revision }: StoredSettings): Commit
     expect: [...commit.expect, { key: KEYS.settings, revision }],
     write: [...commit.write, { key: KEYS.settings, value: settingsRecord({ ...settings, urlChanges: settings.urlChanges + 1 }) }],
   };
-}
-
-function checkRevision(current: At<EndpointRecord> | null, { name, ifMatch }: Change): void {
-  if (ifMatch === null || current === null || current.revision === ifMatch) return;
-  throw new ReactorError('revision_mismatch', `endpoint ${quoted(name)} is at revision ${current.revision}, not ${ifMatch}`, {
-    details: { revision: current.revision },
-  });
 }
 
 function lostRace(name: string, stored: At<EndpointRecord> | null): ReactorError {

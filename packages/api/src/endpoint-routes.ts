@@ -13,28 +13,88 @@ import {
   statusOf,
 } from './endpoint-views.js';
 import { changeDocument, createEndpoint, removeEndpoint, setState } from './endpoint-writes.js';
+import { list, orNull } from './json-schema.js';
 import { postedNames } from './metric-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
 import { BOTH, type Body, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { maskSecrets, unmaskSecrets } from './secrets.js';
+import { CONFIGURATION, INI, shape } from './shapes.js';
 import { usableConfig } from './usable-config.js';
 
 /** Endpoints: their configuration, their state and what is known of them. */
 export const ENDPOINT_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints', listEndpoints, { versions: BOTH, query: ['detail'] }),
-  route('GET', '/endpoints/:endpoint', showEndpoint, { versions: BOTH, query: ['format', 'secrets'] }),
-  route('PUT', '/endpoints/:endpoint', putEndpoint, { versions: BOTH }),
-  route('POST', '/endpoints/:endpoint', postEndpoint, { versions: BOTH }),
-  route('PATCH', '/endpoints/:endpoint', patchEndpoint),
-  route('DELETE', '/endpoints/:endpoint', deleteEndpoint, { versions: BOTH }),
-  route('GET', '/endpoints/:endpoint/state', showState, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/ips', showIps, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/instances', showInstances, { query: ['detail'], keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/decision', showDecision),
-  route('GET', '/instances', listInstances),
+  route('GET', '/endpoints', listEndpoints, {
+    summary: 'Names of all endpoints',
+    gives: { anyOf: [shape('Names'), list(shape('EndpointRow'))] },
+    versions: BOTH,
+    query: ['detail'],
+  }),
+  route('GET', '/endpoints/:endpoint', showEndpoint, {
+    summary: 'Its configuration',
+    gives: [shape('Configuration'), INI],
+    revision: 'shown',
+    versions: BOTH,
+    query: ['format', 'secrets'],
+  }),
+  route('PUT', '/endpoints/:endpoint', putEndpoint, {
+    summary: 'Create it; PAUSED until it is started',
+    takes: CONFIGURATION,
+    gives: shape('Written'),
+    revision: 'asked',
+    versions: BOTH,
+  }),
+  route('POST', '/endpoints/:endpoint', postEndpoint, {
+    summary: 'Replace its configuration',
+    takes: CONFIGURATION,
+    gives: shape('Written'),
+    revision: 'asked',
+    versions: BOTH,
+  }),
+  route('PATCH', '/endpoints/:endpoint', patchEndpoint, {
+    summary: 'Change one key of its configuration',
+    takes: shape('KeyChange'),
+    gives: shape('Written'),
+    revision: 'asked',
+  }),
+  route('DELETE', '/endpoints/:endpoint', deleteEndpoint, {
+    summary: 'Take the name away; with the last one the endpoint goes',
+    revision: 'asked',
+    versions: BOTH,
+  }),
+  route('GET', '/endpoints/:endpoint/state', showState, {
+    summary: 'What it does now',
+    gives: shape('EndpointStatus'),
+    revision: 'shown',
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/state', postState, {
+    summary: 'Start, stop or pause it',
+    takes: shape('EndpointAction'),
+    gives: shape('StateWritten'),
+    revision: 'asked',
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/ips', showIps, {
+    summary: 'Addresses of its instances that get requests',
+    gives: shape('Names'),
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/instances', showInstances, {
+    summary: 'Its instances',
+    gives: { anyOf: [shape('InstanceLists'), list(shape('InstanceRow'))] },
+    query: ['detail'],
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/decision', showDecision, {
+    summary: 'Why it has so many instances',
+    gives: orNull(shape('Decision')),
+  }),
+  route('GET', '/instances', listInstances, { summary: 'The instances of all endpoints', gives: list(shape('InstanceRow')) }),
 ];
 
 // ---------------------------------------------------------------------------------------------------------- configuration
@@ -71,7 +131,7 @@ async function showEndpoint(request: RouteRequest, context: ApiContext): Promise
 async function putEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);
   const draft = draftReader(request.body, await postedNames(name, context));
-  const { revision, warnings } = await createEndpoint(context, name, draft(null));
+  const { revision, warnings } = await createEndpoint(context, name, draft(null), request.ifMatch);
   return json({ warnings, revision }, revision);
 }
 

@@ -14,15 +14,16 @@ import {
 import { type ApiContext, recordEvent } from './context.js';
 import { alreadyThere, commitEndpoint, type Draft, type Written } from './endpoint-commit.js';
 import { givenName, lastNameTaken, takenName } from './endpoint-place.js';
+import { checkIfMatch, type IfMatch } from './if-match.js';
 import { noEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 
 /** Changes of endpoints, and what their logs say of each. */
 
-export async function createEndpoint(context: ApiContext, name: string, draft: Draft): Promise<Written> {
+export async function createEndpoint(context: ApiContext, name: string, draft: Draft, ifMatch: IfMatch): Promise<Written> {
   const written = await commitEndpoint(context, {
     name,
-    ifMatch: null,
+    ifMatch,
     merges: false,
     next(current, _cluster, stored) {
       if (current !== null) throw alreadyThere(name);
@@ -43,7 +44,7 @@ export async function createEndpoint(context: ApiContext, name: string, draft: D
 
 export interface DocumentChange {
   readonly name: string;
-  readonly ifMatch: number | null;
+  readonly ifMatch: IfMatch;
   readonly merges: boolean;
   /** The new configuration from the stored one; throws `config_*` when it is not valid. */
   readonly draft: (stored: ConfigDocument) => Draft;
@@ -78,7 +79,7 @@ export async function setState(
   context: ApiContext,
   name: string,
   state: Exclude<EndpointState, 'REMOVED'>,
-  ifMatch: number | null,
+  ifMatch: IfMatch,
 ): Promise<Written> {
   let moved = false;
   const written = await commitEndpoint(context, {
@@ -97,7 +98,7 @@ export async function setState(
 }
 
 /** Holds the count until `untilMs`, or hands it back to the rules with null. Kept through stop and start: it is about how many, not whether. */
-export async function setHold(context: ApiContext, name: string, hold: Hold | null, ifMatch: number | null): Promise<Written> {
+export async function setHold(context: ApiContext, name: string, hold: Hold | null, ifMatch: IfMatch): Promise<Written> {
   let moved = false;
   const written = await commitEndpoint(context, {
     name,
@@ -127,7 +128,7 @@ export async function setHold(context: ApiContext, name: string, hold: Hold | nu
  * Takes the name away. With the last one the endpoint goes: it leaves a tombstone, from which the controller knows that its
  * instances are to be drained. Fine when absent.
  */
-export async function removeEndpoint(context: ApiContext, name: string, ifMatch: number | null): Promise<void> {
+export async function removeEndpoint(context: ApiContext, name: string, ifMatch: IfMatch): Promise<void> {
   let last = true;
   try {
     const written = await commitEndpoint(context, {
@@ -150,6 +151,7 @@ export async function removeEndpoint(context: ApiContext, name: string, ifMatch:
     else await recordEvent(context, written.stored, 'NAMES_CHANGED', `no longer called ${quoted(name)}`);
   } catch (error) {
     if (!(error instanceof ReactorError) || error.code !== 'not_found') throw error;
+    checkIfMatch(ifMatch, null, `endpoint ${quoted(name)}`);
   }
   await dropOldTombstones(context);
 }
@@ -163,7 +165,7 @@ export async function nameEndpoint(
   context: ApiContext,
   name: string,
   given: string,
-  { instead, ifMatch }: { readonly instead: boolean; readonly ifMatch: number | null },
+  { instead, ifMatch }: { readonly instead: boolean; readonly ifMatch: IfMatch },
 ): Promise<Written> {
   const written = await commitEndpoint(context, {
     name,

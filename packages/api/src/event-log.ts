@@ -1,9 +1,11 @@
 import { LOGS, type LogEntry, type LogLevel, ReactorError, type StateStore } from '@reactor/core';
 import type { ApiContext } from './context.js';
+import { lines, list, TEXT } from './json-schema.js';
 import { liveEndpoint, managerName } from './names.js';
 import { printable, quoted } from './offending-value.js';
 import { readFlag, readJson, readNumber } from './request-form.js';
 import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** Logs of endpoints and managers: read, followed and written to. A row is `[seconds, severity, message, seq, event]`. */
 
@@ -22,13 +24,26 @@ const POST_LIMIT = 2_000;
 /** The end of the year 5138, in seconds. */
 const LATEST_SINCE = 99_999_999_999;
 
+const LOG = [list(shape('LogRow')), lines(shape('LogRow'))];
+
 export const LOG_ROUTES: readonly Route[] = [
   route('GET', '/endpoints/:endpoint/log', readEndpointLog, {
+    summary: 'What happened to it',
+    gives: LOG,
     query: ['since', 'after', 'limit', 'follow'],
     keeper: ENDPOINT_OF_PATH,
   }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/log', postToLog, { query: ['level'], keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/managers/log/:manager', readManagerLog, { query: ['since', 'after', 'limit', 'follow'] }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/log', postToLog, {
+    summary: 'Write a line into its log',
+    takes: TEXT,
+    query: ['level'],
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/managers/log/:manager', readManagerLog, {
+    summary: 'What happened to a manager',
+    gives: LOG,
+    query: ['since', 'after', 'limit', 'follow'],
+  }),
 ];
 
 async function readEndpointLog(request: RouteRequest, context: ApiContext): Promise<Reply> {

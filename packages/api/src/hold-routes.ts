@@ -5,12 +5,22 @@ import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject } from './request-form.js';
 import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 import { usableConfig } from './usable-config.js';
 
 /** A count held by the operator: `PUT {"count":3,"forMs":1800000}`, null for no end; DELETE hands it back to the rules. */
 export const HOLD_ROUTES: readonly Route[] = [
-  route('PUT', '/endpoints/:endpoint/hold', putHold),
-  route('DELETE', '/endpoints/:endpoint/hold', deleteHold),
+  route('PUT', '/endpoints/:endpoint/hold', putHold, {
+    summary: 'Hold its count, for a while or until it is handed back',
+    takes: shape('HoldAsked'),
+    gives: shape('HoldWritten'),
+    revision: 'asked',
+  }),
+  route('DELETE', '/endpoints/:endpoint/hold', deleteHold, {
+    summary: 'Hand its count back to the rules',
+    gives: shape('HoldWritten'),
+    revision: 'asked',
+  }),
 ];
 
 /** As many as max_instances may name. */

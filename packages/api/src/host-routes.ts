@@ -1,16 +1,25 @@
 import { type Cluster, type HostConfig, isDraining, KEYS, ReactorError, shownName } from '@reactor/core';
 import { type ApiContext, trafficByHost } from './context.js';
 import { hostRows, knownHosts } from './host-views.js';
+import { list } from './json-schema.js';
 import { hostName } from './names.js';
 import { quoted } from './offending-value.js';
 import { readObject } from './request-form.js';
 import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** Hosts: what they are, and what the operator wishes for them. A wish is stored; the controller acts on it. */
 export const HOST_ROUTES: readonly Route[] = [
-  route('GET', '/hosts', showHosts),
-  route(['POST', 'PUT'], '/hosts/:host/state', postState),
-  route('DELETE', '/hosts/:host', deleteHost),
+  route('GET', '/hosts', showHosts, { summary: 'All hosts', gives: list(shape('Host')) }),
+  route(['POST', 'PUT'], '/hosts/:host/state', postState, {
+    summary: 'Drain it, or let it take instances again',
+    takes: shape('HostAction'),
+    gives: shape('HostChange'),
+  }),
+  route('DELETE', '/hosts/:host', deleteHost, {
+    summary: 'It is gone for good: replace what it ran',
+    gives: shape('HostChange'),
+  }),
 ];
 
 async function showHosts(_request: RouteRequest, context: ApiContext): Promise<Reply> {

@@ -13,6 +13,7 @@ import { addressOf } from './endpoint-views.js';
 import { liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { BOTH, json, type Keeper, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /**
  * What may be wished for an instance. Requests go to instances because they are ready, so `register` and `drop` are about
@@ -21,13 +22,26 @@ import { BOTH, json, type Keeper, type Reply, type Route, type RouteRequest, rou
 const keeper: Keeper = ({ backend = '' }, cluster) => find(backend, cluster)[0]?.record.endpoint ?? null;
 
 export const INSTANCE_ROUTES: readonly Route[] = [
-  route(['POST', 'PUT'], '/register/:backend', (request, context) => wishFor(request, context, null), { versions: BOTH, keeper }),
-  route(['POST', 'PUT'], '/unregister/:backend', (request, context) => wishFor(request, context, 'drop'), {
+  route(['POST', 'PUT'], '/register/:backend', (request, context) => wishFor(request, context, null), {
+    summary: 'Requests go to the instance again',
+    gives: shape('InstanceWished'),
     versions: BOTH,
     keeper,
   }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/instances/:instance', associate),
-  route('DELETE', '/endpoints/:endpoint/instances/:instance', disassociate),
+  route(['POST', 'PUT'], '/unregister/:backend', (request, context) => wishFor(request, context, 'drop'), {
+    summary: 'No requests to the instance until it is registered',
+    gives: shape('InstanceWished'),
+    versions: BOTH,
+    keeper,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/instances/:instance', associate, {
+    summary: 'Keep the instance after all',
+    gives: shape('InstanceWished'),
+  }),
+  route('DELETE', '/endpoints/:endpoint/instances/:instance', disassociate, {
+    summary: 'Let the instance leave, replaced first',
+    gives: shape('InstanceWished'),
+  }),
 ];
 
 /** Instances by id, by `address:port`, or by an address, which several may have. */

@@ -8,9 +8,17 @@ import { changeDocument } from './endpoint-writes.js';
 import { endpointName } from './names.js';
 import { readObject } from './request-form.js';
 import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** An endpoint's own key: set and cleared by the admin alone, kept as a salted hash in its configuration. */
-export const KEY_ROUTES: readonly Route[] = [route('POST', '/endpoints/:endpoint/auth_key', postEndpointKey)];
+export const KEY_ROUTES: readonly Route[] = [
+  route('POST', '/endpoints/:endpoint/auth_key', postEndpointKey, {
+    summary: "Set or clear the endpoint's own key",
+    takes: shape('Key'),
+    gives: shape('RevisionWritten'),
+    revision: 'asked',
+  }),
+];
 
 async function postEndpointKey(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);

@@ -3,18 +3,45 @@ import { type At, type Json, KEYS, type ManagerConfigRecord, ReactorError } from
 import { readConfiguration } from './configuration-body.js';
 import type { ApiContext } from './context.js';
 import { liveHosts } from './host-views.js';
+import { checkIfMatch } from './if-match.js';
+import { orNull } from './json-schema.js';
 import { managerName } from './names.js';
 import { quoted } from './offending-value.js';
 import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { CONFIGURATION, INI, shape } from './shapes.js';
 
 /** Managers, 2013's word for the daemons: those that are alive, and the configurations given to them through the cluster. */
 export const MANAGER_ROUTES: readonly Route[] = [
-  route('GET', '/managers/configs', listConfigs, { versions: BOTH }),
-  route('GET', '/managers/configs/:manager', showConfig, { versions: BOTH, query: ['format'] }),
-  route(['POST', 'PUT'], '/managers/configs/:manager', putConfig, { versions: BOTH }),
-  route('DELETE', '/managers/configs/:manager', deleteConfig, { versions: BOTH }),
-  route('GET', '/managers/active', showManagers, { versions: BOTH }),
-  route('GET', '/managers/active/:manager', showManager, { versions: BOTH }),
+  route('GET', '/managers/configs', listConfigs, {
+    summary: 'Managers that are given a configuration',
+    gives: shape('Names'),
+    versions: BOTH,
+  }),
+  route('GET', '/managers/configs/:manager', showConfig, {
+    summary: 'The configuration given to a manager',
+    gives: [shape('Configuration'), INI],
+    revision: 'shown',
+    versions: BOTH,
+    query: ['format'],
+  }),
+  route(['POST', 'PUT'], '/managers/configs/:manager', putConfig, {
+    summary: 'Give a manager a configuration',
+    takes: CONFIGURATION,
+    gives: shape('Written'),
+    revision: 'asked',
+    versions: BOTH,
+  }),
+  route('DELETE', '/managers/configs/:manager', deleteConfig, {
+    summary: 'Take it away again',
+    revision: 'asked',
+    versions: BOTH,
+  }),
+  route('GET', '/managers/active', showManagers, { summary: 'Managers that are alive', gives: shape('Names'), versions: BOTH }),
+  route('GET', '/managers/active/:manager', showManager, {
+    summary: 'One of them; null when it is not alive',
+    gives: orNull(shape('Manager')),
+    versions: BOTH,
+  }),
 ];
 
 /** Each daemon looks at its own only; many more than there can be hosts. */
@@ -44,10 +71,11 @@ async function putConfig(request: RouteRequest, context: ApiContext): Promise<Re
   const { warnings } = checkManager(read.document, read.places);
   const { cluster } = await context.moment();
   const stored = cluster.managerConfigs.get(name);
+  checkIfMatch(request.ifMatch, stored?.revision ?? null, `the configuration of ${quoted(name)}`);
   if (stored === undefined && cluster.managerConfigs.size >= CONFIGS_LIMIT) {
     throw new ReactorError('too_large', `there are ${CONFIGS_LIMIT} configurations of managers already`);
   }
-  const revision = await commit(request, context, name, stored, { document: read.document });
+  const revision = await commit(context, name, stored, { document: read.document });
   const absent = cluster.hosts.has(name) ? [] : [`no manager ${quoted(name)} is alive; it takes this up when it starts`];
   return json({ warnings: [...[...read.warnings, ...warnings].map(({ message }) => message), ...absent], revision }, revision);
 }
@@ -56,22 +84,17 @@ async function putConfig(request: RouteRequest, context: ApiContext): Promise<Re
 async function deleteConfig(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = managerName(request);
   const stored = (await context.moment()).cluster.managerConfigs.get(name);
-  if (stored !== undefined) await commit(request, context, name, stored, null);
+  checkIfMatch(request.ifMatch, stored?.revision ?? null, `the configuration of ${quoted(name)}`);
+  if (stored !== undefined) await commit(context, name, stored, null);
   return json({});
 }
 
 async function commit(
-  { ifMatch }: RouteRequest,
   context: ApiContext,
   name: string,
   stored: At<ManagerConfigRecord> | undefined,
   record: ManagerConfigRecord | null,
 ): Promise<number> {
-  if (ifMatch !== null && stored?.revision !== ifMatch) {
-    throw new ReactorError('revision_mismatch', `the configuration of ${quoted(name)} is not at revision ${ifMatch}`, {
-      details: { revision: stored?.revision ?? 0 },
-    });
-  }
   const key = KEYS.managerConfig(name);
   const result = await context.store.commit({
     expect: [{ key, revision: stored?.revision ?? 0 }],

@@ -1,16 +1,33 @@
 import { type Json, KEYS, type MetadataRecord, ReactorError } from '@reactor/core';
 import type { ApiContext } from './context.js';
+import { ANY } from './json-schema.js';
 import { type LiveEndpoint, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readJson } from './request-form.js';
 import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** What the operator noted about an endpoint: any JSON value under a key. Reactor makes nothing of it. */
 export const METADATA_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/metadata', listKeys, { keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/metadata/:key', showValue, { keeper: ENDPOINT_OF_PATH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metadata/:key', putValue, { keeper: ENDPOINT_OF_PATH }),
-  route('DELETE', '/endpoints/:endpoint/metadata/:key', deleteValue, { keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/metadata', listKeys, {
+    summary: 'Keys of what is noted about it',
+    gives: shape('Names'),
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/metadata/:key', showValue, {
+    summary: 'What is noted under the key; null when nothing is',
+    gives: ANY,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metadata/:key', putValue, {
+    summary: 'Note any JSON value under the key',
+    takes: ANY,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('DELETE', '/endpoints/:endpoint/metadata/:key', deleteValue, {
+    summary: 'Forget what is noted under the key',
+    keeper: ENDPOINT_OF_PATH,
+  }),
 ];
 
 /** Every daemon holds all of it in memory, so it is for notes and not for files. */

@@ -18,13 +18,36 @@ import { liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readJson } from './request-form.js';
 import { BOTH, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** What is measured of an endpoint, and what programs post about it or about one of its backends. */
 export const METRIC_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/metrics', showMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics', postMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/metrics/:backend', showBackendMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
-  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics/:backend', postMetrics, { versions: BOTH, keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/metrics', showMetrics, {
+    summary: 'What is measured of it, per instance',
+    gives: shape('Averages'),
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics', postMetrics, {
+    summary: 'Post metrics about it; they expire',
+    takes: shape('Metrics'),
+    gives: shape('MetricsWritten'),
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/metrics/:backend', showBackendMetrics, {
+    summary: 'What is known of one backend',
+    gives: shape('Averages'),
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route(['POST', 'PUT'], '/endpoints/:endpoint/metrics/:backend', postMetrics, {
+    summary: 'Post metrics about one backend; they expire',
+    takes: shape('Metrics'),
+    gives: shape('MetricsWritten'),
+    versions: BOTH,
+    keeper: ENDPOINT_OF_PATH,
+  }),
 ];
 
 /** How long after it stopped to count a report is still known, so that `explain` can say that it came too late. */

@@ -1,13 +1,14 @@
 import { describeError } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { createFunnel, type Funnel } from './funnel.js';
+import { lines } from './json-schema.js';
 import { liveEndpoint } from './names.js';
 import { lineOf, noteOf, type OutputAsked, type Row, type Source } from './output-row.js';
 import { ownOutput, pause, TAIL_LIMIT } from './own-output.js';
 import { PEERS_MAX, type Peer, type PeerRange, peerOutput, peersOf } from './peer-output.js';
 import { readFlag, readNumber } from './request-form.js';
-import type { Reply, Route, RouteRequest } from './route.js';
-import { route } from './route.js';
+import { type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /**
  * What an endpoint's containers wrote on every host, interleaved by time, one JSON row per line; with `local=1`, which the
@@ -15,7 +16,11 @@ import { route } from './route.js';
  * silently.
  */
 export const OUTPUT_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/output', readOutput, { query: ['tail', 'since', 'follow', 'local'] }),
+  route('GET', '/endpoints/:endpoint/output', readOutput, {
+    summary: 'What its containers write, on every host',
+    gives: lines(shape('OutputRow')),
+    query: ['tail', 'since', 'follow', 'local'],
+  }),
 ];
 
 const DEFAULT_TAIL = 1_000;

@@ -15,9 +15,15 @@ import { absentHost, knownHosts } from './host-views.js';
 import { liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /** Where the next instance of an endpoint would go now, and why not elsewhere. Asks the same function as the controller; nothing is reserved. */
-export const PLACEMENT_ROUTES: readonly Route[] = [route('GET', '/endpoints/:endpoint/placement', showPlacement)];
+export const PLACEMENT_ROUTES: readonly Route[] = [
+  route('GET', '/endpoints/:endpoint/placement', showPlacement, {
+    summary: 'Where its next instance would go, and why not elsewhere',
+    gives: shape('Placement'),
+  }),
+];
 
 /** More rows than this nobody reads; the rest is counted. */
 const SHOWN_HOSTS_MAX = 100;

@@ -77,15 +77,6 @@ export function readNumber(
   throw invalid(`${name}: expected ${kind} from 0 to ${options.limit}, got ${quoted(text)}`);
 }
 
-/** The revision of `If-Match: "12"`; null without the header or with `*`. A weak tag never matches (RFC 9110, 13.1.1). */
-export function readIfMatch(request: IncomingMessage): number | null {
-  const text = request.headers['if-match'];
-  if (text === undefined || text.trim() === '*') return null;
-  const match = /^\s*"?(\d{1,15})"?\s*$/.exec(text);
-  if (match) return Number(match[1]);
-  throw invalid(`If-Match: expected one revision like "12", got ${quoted(text)}`);
-}
-
 /** Reads the body, at most BODY_LIMIT_BYTES of it; a Content-Length above that is refused before a byte is read. */
 export async function readBody(request: IncomingMessage): Promise<Body> {
   const declared = Number(request.headers['content-length'] ?? 0);

@@ -4,17 +4,25 @@ import { LOG_ROUTES } from './event-log.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
 import { INSTANCE_ROUTES } from './instance-routes.js';
+import { ANY } from './json-schema.js';
 import { KEY_ROUTES } from './key-routes.js';
 import { MANAGER_ROUTES } from './manager-routes.js';
 import { METADATA_ROUTES } from './metadata-routes.js';
 import { METRIC_ROUTES } from './metric-routes.js';
 import { NAME_ROUTES } from './name-routes.js';
+import { describeApi } from './openapi.js';
 import { OUTPUT_ROUTES } from './output-routes.js';
 import { PLACEMENT_ROUTES } from './placement-routes.js';
-import type { Method, Route } from './route.js';
+import { json, type Method, type Route, route } from './route.js';
 import { SESSION_ROUTES } from './session-routes.js';
 
 const TABLE: readonly Route[] = [
+  // Open: it says of every Reactor of this version the same.
+  route('GET', '/openapi.json', async (_request, { version }) => json(describeApi(PATHS, version)), {
+    summary: 'This description',
+    gives: ANY,
+    open: true,
+  }),
   ...DAEMON_ROUTES,
   ...CLUSTER_ROUTES,
   ...ENDPOINT_ROUTES,

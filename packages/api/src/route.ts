@@ -1,6 +1,9 @@
 import type { Cluster } from '@reactor/core';
 import type { Caller } from './caller.js';
 import type { ApiContext } from './context.js';
+import type { IfMatch } from './if-match.js';
+import type { Shape } from './json-schema.js';
+import { shape } from './shapes.js';
 
 /** What a handler is given: everything already read, bounded and checked for form; it answers a value and sends nothing itself. */
 export interface RouteRequest {
@@ -11,8 +14,7 @@ export interface RouteRequest {
   readonly body: Body;
   /** The instance that asks, where it is known by its token; null where the path names the endpoint. */
   readonly caller: Caller | null;
-  /** The revision If-Match asks for; null without the header or with `*`. */
-  readonly ifMatch: number | null;
+  readonly ifMatch: IfMatch;
   /** The headers the caller showed its key with; never kept, only shown to the daemons of other hosts. */
   readonly keyHeaders: Readonly<Record<string, string>>;
   /** Aborts when the client goes away or the server closes. */
@@ -54,8 +56,17 @@ export interface Route {
   readonly open: boolean;
   /** The endpoint whose own key is let in besides the admin's; null where there is none. */
   readonly keeper: Keeper | null;
-  /** Query parameters it takes; any other one is refused by name. */
+  /** Query parameters it takes; any other one is refused by name. What each means is in openapi.ts. */
   readonly query: readonly string[];
+  /** What it is for, for its description. */
+  readonly summary: string;
+  /** What its body may be, and what its answer may be; each JSON unless the shape names another media type. */
+  readonly takes: readonly Shape[];
+  readonly gives: readonly Shape[];
+  /** Whether the answer carries the revision, and whether the request may ask for one with If-Match. */
+  readonly revision: 'shown' | 'asked' | null;
+  /** Those of an answer; of a refusal they are in the table of errors. */
+  readonly statuses: readonly number[];
   readonly answer: (request: RouteRequest, context: ApiContext) => Promise<Reply>;
   /** Set where the endpoint is that of the instance which asks: for its token alone, or for the key as well. */
   readonly caller?: 'token' | 'token and key';
@@ -66,6 +77,13 @@ export const BOTH: readonly ApiVersion[] = ['v1.0', 'v1.1'];
 export const NEW: readonly ApiVersion[] = ['v1.1'];
 
 interface Options {
+  readonly summary: string;
+  /** Without it the route takes no body. */
+  readonly takes?: Shape | readonly Shape[];
+  /** Without it the route answers `{}`. */
+  readonly gives?: Shape | readonly Shape[];
+  readonly revision?: 'shown' | 'asked';
+  readonly statuses?: readonly number[];
   readonly versions?: readonly ApiVersion[];
   readonly query?: readonly string[];
   readonly open?: boolean;
@@ -73,14 +91,24 @@ interface Options {
 }
 
 /** One row of the route table; under /v1.1 only and for the key's holder unless the options say otherwise. */
-export function route(methods: Method | readonly Method[], path: string, answer: Route['answer'], options: Options = {}): Route {
+export function route(methods: Method | readonly Method[], path: string, answer: Route['answer'], options: Options): Route {
+  const { summary, takes = [], gives = shape('Nothing') } = options;
   return {
-    methods: typeof methods === 'string' ? [methods] : methods,
+    methods: listOf(methods),
     path,
     versions: options.versions ?? NEW,
     open: options.open ?? false,
     keeper: options.keeper ?? null,
     query: options.query ?? [],
+    summary,
+    takes: listOf(takes),
+    gives: listOf(gives),
+    revision: options.revision ?? null,
+    statuses: options.statuses ?? [200],
     answer,
   };
+}
+
+function listOf<T extends string | Shape>(given: T | readonly T[]): readonly T[] {
+  return Array.isArray(given) ? given : [given as T];
 }

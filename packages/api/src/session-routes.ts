@@ -11,19 +11,34 @@ import {
   TOPICS,
 } from '@reactor/core';
 import type { ApiContext } from './context.js';
+import { list, map, TEXT } from './json-schema.js';
 import { type LiveEndpoint, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readFlag } from './request-form.js';
 import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
+import { shape } from './shapes.js';
 
 /**
  * The clients of an endpoint, over the load balancers of all hosts. They are published, so the list is about a second old;
  * ending one is a wish that the agent of its host carries out.
  */
 export const SESSION_ROUTES: readonly Route[] = [
-  route('GET', '/endpoints/:endpoint/sessions', listSessions, { query: ['detail'], keeper: ENDPOINT_OF_PATH }),
-  route('GET', '/endpoints/:endpoint/sessions/:session', showSession, { keeper: ENDPOINT_OF_PATH }),
-  route('DELETE', '/endpoints/:endpoint/sessions/:session', killSession, { keeper: ENDPOINT_OF_PATH }),
+  route('GET', '/endpoints/:endpoint/sessions', listSessions, {
+    summary: 'Its clients, and what they are connected to',
+    gives: { anyOf: [map(TEXT), list(shape('Session'))] },
+    query: ['detail'],
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('GET', '/endpoints/:endpoint/sessions/:session', showSession, {
+    summary: 'What a client is connected to',
+    gives: TEXT,
+    keeper: ENDPOINT_OF_PATH,
+  }),
+  route('DELETE', '/endpoints/:endpoint/sessions/:session', killSession, {
+    summary: 'Cut a client off',
+    gives: shape('SessionEnded'),
+    keeper: ENDPOINT_OF_PATH,
+  }),
 ];
 
 /** A wish that nobody has struck out for so long belongs to a host that is gone. */

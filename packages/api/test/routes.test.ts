@@ -1,6 +1,7 @@
 import { createApi, PATHS } from '@reactor/api';
 import { KEYS, publishedSessions } from '@reactor/core';
 import { createFakeEngine } from '@reactor/testkit';
+import { describedApi } from './described-api.js';
 import { anInstance } from './placed-instances.js';
 import { JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
@@ -14,6 +15,7 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/healthz'],
   ['GET', '/readyz'],
   ['GET', '/metrics'],
+  ['GET', '/v1.1/openapi.json'],
   ['GET', '/v1.1/info'],
   ['GET', '/v1.1/url'],
   ['POST', '/v1.1/url', '{"url":"http://h/"}'],
@@ -139,6 +141,7 @@ describe.each(DOCUMENTED.map(([method, path, body]) => ({ method, path, body }))
       .replace(':instance', 'i1');
     const answer = await running.ask(method, target, body === undefined ? {} : { headers: JSON_TYPE, body });
     expect([answer.status, answer.body.error]).toEqual([200, undefined]);
+    expect((await describedApi(running)).faults(method, path, answer)).toEqual([]);
   });
 
   const makes = method === 'PUT' && path.endsWith(':endpoint');
