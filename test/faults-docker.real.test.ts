@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   dockerEvents,
   exampleEndpoint,
+  freeze,
   operationsAtRest,
   operationsDuring,
   type RunningReactor,
@@ -200,7 +201,7 @@ describe('dockerd hangs', () => {
     const before = await containers();
     const load = loads();
     const pid = dockerd();
-    process.kill(pid, 'SIGSTOP');
+    await freeze(pid);
     try {
       await until('readiness names Docker', 25_000, async () =>
         (await readyz()).problems.some((problem) => /Docker/.test(problem)),

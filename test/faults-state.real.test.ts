@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { openRedis } from '@reactor/state';
 import {
   exampleEndpoint,
+  freeze,
   metricOf,
   nginxOf,
   operationsAtRest,
@@ -185,7 +186,7 @@ describe('the state is in Redis', () => {
   test('hung for 10 s: the same', async () => {
     const before = await untouched();
     const load = startLoad({ url: ALPHA, perSecond: 30 });
-    process.kill(redis, 'SIGSTOP');
+    await freeze(redis);
     const sinceMs = Date.now();
     await until('the outage is over', 60_000, () => Date.now() - sinceMs >= 10_000);
     expect(await untouched()).toEqual(before);

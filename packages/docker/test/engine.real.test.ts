@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Container, describeExit } from '@reactor/core';
-import { containerSpec, describeContainerEngine } from '@reactor/testkit';
+import { containerSpec, describeContainerEngine, freeze } from '@reactor/testkit';
 import Docker from 'dockerode';
 import { CAPABILITIES } from '../src/spec.js';
 import { engineAt } from './fake-dockerd.js';
@@ -360,7 +360,7 @@ test(
     const { engine: hasty, log } = engineAt(socket, { readMs: 300, breakerOpenMs: 500 }, CLUSTER);
     expect(await hasty.list()).toEqual([container]);
     const pid = Number(await readFile(required('REACTOR_TEST_DOCKER_PID'), 'utf8'));
-    process.kill(pid, 'SIGSTOP');
+    await freeze(pid);
     try {
       for (let count = 0; count < 5; count += 1) {
         const beganMs = performance.now();

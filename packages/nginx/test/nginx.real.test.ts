@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSyn
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { LoadBalancer } from '@reactor/core';
+import { freeze } from '@reactor/testkit';
 import { titleOf } from '../src/workers.js';
 import { ask, eventually, freePort, OwnNginx } from './own-nginx.js';
 import { backendAt, serviceAt } from './services.js';
@@ -200,7 +201,7 @@ describe('applying', () => {
     await balancer.apply([serviceAt('a', port)]);
     const folder = generation();
     // nginx stopped in its tracks takes nothing up.
-    process.kill(nginx.pid, 'SIGSTOP');
+    await freeze(nginx.pid);
     const refused = await balancer.apply([serviceAt('a', port), serviceAt('b', late)]).then(
       () => null,
       (error: unknown) => error,

@@ -9,6 +9,7 @@ export * from './engine-listing.js';
 export * from './example-endpoint.js';
 export * from './fake-engine.js';
 export * from './fake-store.js';
+export * from './frozen-process.js';
 export * from './host.js';
 export * from './host-access.js';
 export * from './host-firewall.js';
