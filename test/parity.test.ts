@@ -3,23 +3,10 @@ import { PATHS } from '../packages/api/src/route-table.js';
 import { OPTION_NAMES } from '../packages/cli/src/option-table.js';
 import { findVerb } from '../packages/cli/src/verb-table.js';
 import { SCHEMA } from '../packages/config/src/schema.js';
-import { textOf } from './source-tree.js';
+import { tableIn } from './source-tree.js';
 
 const STATES = ['same', 'better', 'left out', 'not yet'];
-const text = textOf('packages/api/README.md');
-
-/** The rows of a table as their cells. */
-function rows(title: string): readonly (readonly string[])[] {
-  const [, section = ''] = text.split(new RegExp(`^## ${title}$`, 'm'));
-  const [own = ''] = section.split(/^## /m);
-  const lines = own.split('\n').filter((line) => line.startsWith('|'));
-  return lines.slice(2).map((line) =>
-    line
-      .slice(1, line.lastIndexOf('|'))
-      .split('|')
-      .map((cell) => cell.trim()),
-  );
-}
+const rows = (title: string): readonly (readonly string[])[] => tableIn('packages/api/README.md', title);
 
 const nameIn = (cell = ''): string => cell.replaceAll('`', '');
 const isThere = (state: string): boolean => state === 'same' || state === 'better';

@@ -87,3 +87,16 @@ export function placesOf(file: string, text: string, pattern: RegExp): readonly 
     (match) => `${file}:${text.slice(0, match.index).split('\n').length}: ${match[0].trim()}`,
   );
 }
+
+/** The rows of the table below a heading of the second level, as their cells. */
+export function tableIn(file: string, title: string): readonly (readonly string[])[] {
+  const [, section = ''] = textOf(file).split(new RegExp(`^## ${title}$`, 'm'));
+  const [own = ''] = section.split(/^## /m);
+  const lines = own.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) =>
+    line
+      .slice(1, line.lastIndexOf('|'))
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+}

@@ -3,10 +3,13 @@ import { describeError, endpointCalled, ReactorError } from '@reactor/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { endpointLock, type Lock } from './auth-key.js';
 import { callerOf, TOKEN_HEADER } from './caller.js';
+import { asks2013, refusal2013, reply2013 } from './compat-2013.js';
 import type { ApiContext } from './context.js';
 import type { ErrorTeller } from './error-reply.js';
-import { checkOrigin, type Gate, keyHeaders } from './gate.js';
+
+import { checkOrigin, type Gate, KEY_PARAMETER, keyHeaders } from './gate.js';
 import { readIfMatch } from './if-match.js';
+
 import { type LastView, openReading, type Reading } from './last-view.js';
 import { quoted } from './offending-value.js';
 import { checkTarget, readBody, readQuery, refuseKeyInQuery } from './request-form.js';
@@ -29,6 +32,8 @@ export interface ApplicationParts {
   readonly lastView: () => LastView | null;
   /** Aborts when the server closes; followers end then. */
   readonly closing: AbortSignal;
+  /** Keys in URLs, and the answers of 2013 for whoever asks for nothing else. */
+  readonly compat2013: boolean;
 }
 
 /** The API serves data only: nothing in it may run, be framed or be kept. */
@@ -52,7 +57,7 @@ export function createApplication(parts: ApplicationParts): Express {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const { search } = checkTarget(request.originalUrl);
     checkOrigin(request);
-    refuseKeyInQuery(search);
+    if (!parts.compat2013) refuseKeyInQuery(search);
     next();
   });
   for (const [path, routes] of PATHS) {
@@ -78,7 +83,8 @@ async function answer(
 ): Promise<void> {
   const { gate, teller, closing } = parts;
   const route = routeFor(routes, request, response);
-  const query = readQuery(checkTarget(request.originalUrl).search, route);
+  response.locals['route'] = route;
+  const query = readQuery(searchOf(request, parts), route);
   const { context, settings, staleSinceMs } = readingFor(route, request, parts);
   const caller = route.caller === undefined ? null : callerOf((await context.moment()).cluster, request.headers[TOKEN_HEADER]);
   if (!route.open && route.caller !== 'token') await gate.admit(request, settings, () => ownLock(route, request, context));
@@ -96,17 +102,27 @@ async function answer(
         query,
         body: hasBody(request) ? await readBody(request) : NO_BODY,
         ifMatch: readIfMatch(request),
-        keyHeaders: keyHeaders(request),
+        keyHeaders: keyHeaders(request, parts.compat2013),
         signal: left.signal,
       },
       context,
     );
     const staleMs = staleSinceMs();
     if (staleMs !== null) response.setHeader('stale-since', new Date(staleMs).toISOString());
-    await send(reply, request, response, context);
+    const said = parts.compat2013 && asks2013(request) ? reply2013(reply, { method: request.method, route }) : reply;
+    await send(said, request, response, context);
   } finally {
     closing.removeEventListener('abort', leave);
   }
+}
+
+/** Without the key, which the gate has looked at where it may stand there. */
+function searchOf(request: Request, { compat2013 }: ApplicationParts): string {
+  const { search } = checkTarget(request.originalUrl);
+  if (!compat2013) return search;
+  const parameters = new URLSearchParams(search);
+  parameters.delete(KEY_PARAMETER);
+  return parameters.toString();
 }
 
 /** A configuration that cannot be used has no key, so it is for the admin to mend. */
@@ -184,18 +200,22 @@ async function writable(response: Response): Promise<void> {
   await Promise.allSettled(events);
 }
 
-function sendError({ teller }: ApplicationParts, error: unknown, request: Request, response: Response): void {
-  const { status, headers, body } = teller.reply(error);
+function sendError({ teller, compat2013 }: ApplicationParts, error: unknown, request: Request, response: Response): void {
+  const reply = teller.reply(error);
+  const asked = { method: request.method, route: (response.locals['route'] as Route | undefined) ?? null };
+  const former = compat2013 && error instanceof ReactorError && asks2013(request) ? refusal2013(error, asked) : null;
+  const { status, headers, body } = { ...reply, ...former };
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
   // A body that was not read to its end would be taken for the next request, or cost its whole length to skip.
   if (!request.complete) response.setHeader('connection', 'close');
-  const text = JSON.stringify(body);
+  const isText = typeof body === 'string';
+  const text = isText ? body : JSON.stringify(body);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   response.statusCode = status;
-  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('content-type', `${isText ? 'text/plain' : 'application/json'}; charset=utf-8`);
   response.setHeader('content-length', Buffer.byteLength(text));
   if (request.complete) response.end(text);
   else endLate(text, request, response);

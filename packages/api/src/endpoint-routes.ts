@@ -204,7 +204,9 @@ async function postState(request: RouteRequest, context: ApiContext): Promise<Re
   const action = readObject(request.body, ['action']).get('action');
   const state = typeof action === 'string' ? ACTIONS.get(action.toLowerCase()) : undefined;
   if (state === undefined) {
-    throw new ReactorError('request_invalid', `action: expected start, stop or pause, got ${quoted(String(action))}`);
+    throw new ReactorError('request_invalid', `action: expected start, stop or pause, got ${quoted(String(action))}`, {
+      details: { unknownAction: String(action) },
+    });
   }
   const { revision } = await setState(context, name, state, request.ifMatch);
   return json({ state, revision }, revision);

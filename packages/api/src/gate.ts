@@ -31,7 +31,7 @@ const HASHES_AT_ONCE = 4;
 const PASSED_ON = { inARow: 30, refillMs: 2_000 } as const;
 const PROXY_HEADERS = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'] as const;
 
-export function createGate(options: { readonly now: () => number }): Gate {
+export function createGate(options: { readonly now: () => number; readonly keyInQuery: boolean }): Gate {
   const direct = createAttempts();
   // Behind our own load balancer everybody has its address; strangers who guess there must not lock this machine out.
   const passedOn = createAttempts();
@@ -93,7 +93,7 @@ export function createGate(options: { readonly now: () => number }): Gate {
         checkDirect(request);
         return;
       }
-      const key = presentedKey(request);
+      const key = presentedKey(request, options.keyInQuery);
       if (key === null) throw unauthorized();
       const admin = adminLock(settings.auth);
       if (check.remembered(key, [admin])) return;
@@ -130,8 +130,19 @@ function tooMany(waitMs: number): ReactorError {
   });
 }
 
-/** The key of `X-Auth-Key` or `Authorization: Bearer`; null without one, and when there are several. */
-function presentedKey(request: IncomingMessage): string | null {
+/** As 2013 called it in a URL. */
+export const KEY_PARAMETER = 'auth_key';
+
+/** That of a header, or where it may stand there of the URL, as in 2013. Null without one, and when there are several. */
+function presentedKey(request: IncomingMessage, inQuery: boolean): string | null {
+  const { headersDistinct: headers, url = '' } = request;
+  if (!inQuery || 'x-auth-key' in headers || 'authorization' in headers) return keyOfHeaders(request);
+  const keys = new URLSearchParams(url.slice(url.indexOf('?') + 1)).getAll(KEY_PARAMETER);
+  return keys.length === 1 && keys[0] !== '' ? keys[0]! : null;
+}
+
+/** The key of `X-Auth-Key` or `Authorization: Bearer`. */
+function keyOfHeaders(request: IncomingMessage): string | null {
   const headers = request.headersDistinct;
   const keys = headers['x-auth-key'] ?? [];
   const bearers = headers['authorization'] ?? [];
@@ -142,10 +153,11 @@ function presentedKey(request: IncomingMessage): string | null {
 }
 
 /** The headers a caller showed its key with, to ask another daemon of this cluster in its name. */
-export function keyHeaders(request: IncomingMessage): Readonly<Record<string, string>> {
-  const { 'x-auth-key': key, authorization } = request.headers;
-  if (typeof key === 'string') return { 'x-auth-key': key };
-  return authorization === undefined ? {} : { authorization };
+export function keyHeaders(request: IncomingMessage, inQuery: boolean): Readonly<Record<string, string>> {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) return { authorization };
+  const key = presentedKey(request, inQuery);
+  return key === null ? {} : { 'x-auth-key': key };
 }
 
 /** The host name of a Host header, without port and brackets, in lower case. */

@@ -45,5 +45,5 @@ export async function liveEndpoint(request: RouteRequest, context: ApiContext): 
 }
 
 export function noEndpoint(name: string): ReactorError {
-  return new ReactorError('not_found', `no endpoint ${quoted(name)}`);
+  return new ReactorError('not_found', `no endpoint ${quoted(name)}`, { details: { endpoint: name } });
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ReactorError } from '@reactor/core';
-import { unauthorized } from './gate.js';
+import { KEY_PARAMETER, unauthorized } from './gate.js';
 import { quoted } from './offending-value.js';
 import type { Body, Route } from './route.js';
 
@@ -38,7 +38,7 @@ function decoded(segment: string): string {
 
 /** A key in a URL ends up in histories and logs: refused like a wrong one, wherever it is sent. */
 export function refuseKeyInQuery(search: string): void {
-  if (new URLSearchParams(search).has('auth_key')) throw unauthorized();
+  if (new URLSearchParams(search).has(KEY_PARAMETER)) throw unauthorized();
 }
 
 /** Only parameters the route knows, each once: a misspelt one would otherwise silently mean "all". */

@@ -34,6 +34,8 @@ export interface ApiOptions {
   readonly lastView?: () => LastView | null;
   /** Lets the key be cleared although others than this machine reach the API. */
   readonly openToAll?: boolean;
+  /** Keys in URLs, and the answers of 2013 where today's differ. */
+  readonly compat2013?: boolean;
   readonly timeouts?: Timeouts;
 }
 
@@ -71,7 +73,8 @@ export function createApi(options: ApiOptions): Api {
   // Every request in flight listens to it.
   setMaxListeners(CONNECTION_LIMIT, closing.signal);
   const teller = createErrorTeller({ now: options.now, log: options.log, downSinceMs: options.downSinceMs ?? (() => null) });
-  const gate = createGate({ now: options.now });
+  const compat2013 = options.compat2013 ?? false;
+  const gate = createGate({ now: options.now, keyInQuery: compat2013 });
   const settings = settingsReader(options.store);
   const lastView = options.lastView ?? (() => null);
   let listensTo = '127.0.0.1';
@@ -99,7 +102,7 @@ export function createApi(options: ApiOptions): Api {
     },
   };
   const server = httpServer(
-    createApplication({ context, gate, teller, settings, lastView, closing: closing.signal }),
+    createApplication({ context, gate, teller, settings, lastView, closing: closing.signal, compat2013 }),
     options.timeouts ?? TIMEOUTS,
   );
 

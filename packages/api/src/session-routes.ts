@@ -123,4 +123,6 @@ function sessionName(request: RouteRequest): string {
 }
 
 const noSession = (endpoint: string, client: string): ReactorError =>
-  new ReactorError('not_found', `no session of ${quoted(client)} at endpoint ${quoted(endpoint)}`);
+  new ReactorError('not_found', `no session of ${quoted(client)} at endpoint ${quoted(endpoint)}`, {
+    details: { session: client },
+  });

@@ -71,7 +71,8 @@ export async function open(
 }
 
 function headersOf(target: Target, call: Call): Record<string, string> {
-  const headers: Record<string, string> = { accept: call.accept ?? 'application/json' };
+  // Of a daemon that answers programs of 2013 as then, too, we are none.
+  const headers: Record<string, string> = { accept: call.accept ?? 'application/json', 'x-reactor-compat': 'off' };
   if (target.key !== null) headers['x-auth-key'] = headerText(target.key);
   if (target.token !== null) headers['x-reactor-token'] = headerText(target.token);
   if (call.ifMatch !== undefined) headers['if-match'] = `"${call.ifMatch}"`;

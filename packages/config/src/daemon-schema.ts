@@ -51,6 +51,12 @@ export const DAEMON_KEYS = {
   logLevel: manager('log_level', choice('log level', ['debug', 'info', 'warn', 'error']), 'info', 'Least important lines to log'),
 
   listen: api('listen', text('host:port, or :port for all interfaces', parseListen), '127.0.0.1:8080', 'Where the API answers'),
+  compat: api(
+    'compat',
+    optional(choice('version', ['2013'])),
+    '',
+    'Answers as of that year, and keys in URLs, where they get into the logs of proxies and the histories of browsers',
+  ),
 
   socket: docker('socket', text('path', parsePath), '/var/run/docker.sock', 'Socket of the Docker engine'),
   slots: docker('slots', whole(0, 1_000_000), '1000', 'What this host offers to instances; 0 takes none'),

@@ -21,7 +21,10 @@ export interface DaemonConfig {
     readonly defaultEndpoints: string | null;
     readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   };
-  readonly api: ListenAddress;
+  readonly api: ListenAddress & {
+    /** Answer as then, also to a key in the URL. */
+    readonly compat: '2013' | null;
+  };
   readonly docker: {
     readonly socket: string;
     readonly slots: number;
@@ -105,7 +108,10 @@ export function resolveDaemon(
       defaultEndpoints: values.read(KEY.defaultEndpoints),
       logLevel: values.read(KEY.logLevel),
     },
-    api: overrides.has(KEY.listen) ? listen : listenFrom(environment, listen),
+    api: {
+      ...(overrides.has(KEY.listen) ? listen : listenFrom(environment, listen)),
+      compat: values.read(KEY.compat),
+    },
     docker: {
       socket: values.read(KEY.socket),
       slots: values.read(KEY.slots),

@@ -271,7 +271,7 @@ describe('the daemon', () => {
           defaultEndpoints: null,
           logLevel: 'info',
         },
-        api: { host: '127.0.0.1', port: 8080 },
+        api: { host: '127.0.0.1', port: 8080, compat: null },
         docker: {
           socket: '/var/run/docker.sock',
           slots: 1000,
@@ -317,10 +317,11 @@ describe('the daemon', () => {
       REACTOR_PORT: '99',
     });
     expect(config.manager).toMatchObject({ name: 'a', state: 'rediss://u:p@two:6380/3' });
-    expect(config.api).toEqual({ host: '', port: 99 });
+    expect(config.api).toEqual({ host: '', port: 99, compat: null });
     expect(resolveDaemon(document, { REACTOR_LISTEN: '[::1]:0', REACTOR_PORT: '99' }).config.api).toEqual({
       host: '::1',
       port: 0,
+      compat: null,
     });
   });
 

@@ -83,6 +83,7 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
       },
       log,
       lastView,
+      compat2013: config.api.compat === '2013',
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
