@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyUnavailable } from '../../packages/agent/dist/index.js';
 import { createNginx } from '../../packages/nginx/dist/index.js';
 import { aNginxConfig } from '../../packages/testkit/dist/builders.js';
 import { startBareNginx } from './bare-nginx.mjs';
@@ -112,6 +113,7 @@ async function changes(host, bare, backends, say) {
     certificates: join(directory, 'certificates'),
     binary: '/usr/sbin/nginx',
     logLimitBytes: 64 * 1024 * 1024,
+    portProblem: whyUnavailable,
     meter,
     log: (level, message) => level !== 'info' && say(message),
   });

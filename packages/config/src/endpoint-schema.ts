@@ -113,7 +113,12 @@ export const ENDPOINT_KEYS = {
     '',
     'Where clients are sent while there is no backend',
   ),
-  errorMarks: endpoint('error_marks', whole(1, 1000), '1', 'Failed checks or connections in a row that retire an instance'),
+  errorMarks: endpoint(
+    'error_marks',
+    whole(1, 1000),
+    '1',
+    'Failed checks in a row that retire an instance; three connections refused in a row are one, too',
+  ),
   unregisteredTimeout: endpoint('unregistered_timeout', duration(1), '60', 'Time a new instance has to become ready'),
   decommissionedTimeout: endpoint(
     'decommissioned_timeout',
@@ -237,6 +242,7 @@ export const ENDPOINT_KEYS = {
   ssl: nginx('ssl', boolean(), 'false', 'Terminate TLS here'),
   sslCertificate: nginx('ssl_certificate', optional(anyText()), '', 'Certificate chain, PEM; unset is made here, self-signed'),
   sslKey: nginx('ssl_key', optional(anyText()), '', 'Private key, PEM', { secret: true }),
+  http2: nginx('http2', boolean(), 'true', 'With ssl, speak HTTP/2 as well; false turns it off for the whole port'),
   redirectHttp: nginx('redirect_http', boolean(), 'false', 'Send http:// of the same host, port 80, to https'),
   balancerRedirect: nginx(
     'redirect',

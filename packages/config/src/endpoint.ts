@@ -133,6 +133,7 @@ function readNginx(values: Values): NginxConfig {
     ssl: values.read(KEY.ssl),
     sslCertificate: values.read(KEY.sslCertificate),
     sslKey: values.read(KEY.sslKey),
+    http2: values.read(KEY.http2),
     redirectHttp: values.read(KEY.redirectHttp),
     redirect: values.read(KEY.balancerRedirect),
     maxBodyBytes: values.read(KEY.maxBody),

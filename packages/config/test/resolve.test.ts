@@ -73,6 +73,7 @@ describe('an endpoint', () => {
         ssl: false,
         sslCertificate: null,
         sslKey: null,
+        http2: true,
         redirectHttp: false,
         redirect: null,
         maxBodyBytes: 0,

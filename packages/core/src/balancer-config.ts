@@ -17,6 +17,8 @@ export interface NginxConfig {
   /** Both null with `ssl`: a certificate is generated. */
   readonly sslCertificate: string | null;
   readonly sslKey: string | null;
+  /** HTTP/2 is spoken, too, with clients that can; of one port either by all of its hosts or by none. */
+  readonly http2: boolean;
   /** Requests for http:// of the same host are sent to https. */
   readonly redirectHttp: boolean;
   readonly redirect: string | null;

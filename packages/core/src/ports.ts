@@ -257,6 +257,9 @@ export interface ApplyReport {
   readonly failed?: BalancerFailure;
 }
 
+/** Why nobody could listen on a port of this machine now, in plain words; null when it is free. */
+export type PortProblem = (port: number, ipv6: boolean) => Promise<string | null>;
+
 export interface BalancerFailure {
   /** In plain words. */
   readonly problem: string;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BalancerDriver } from '@reactor/agent';
+import { type BalancerDriver, whyUnavailable } from '@reactor/agent';
 import type { DaemonConfig } from '@reactor/config';
 import type { LogLevel, Meter } from '@reactor/core';
 import { createDnsmasq, type DnsmasqOptions } from '@reactor/dnsmasq';
@@ -54,7 +54,7 @@ function nginxDriver(config: DaemonConfig, surroundings: BalancerSurroundings): 
     // It reads its log from the first line on, so it always runs where it is installed.
     ranBefore: find.missing() === null,
     missing: find.missing,
-    create: () => createNginx({ ...nginxOptions(config, find.path()), ...surroundings }),
+    create: () => createNginx({ ...nginxOptions(config, find.path()), portProblem: whyUnavailable, ...surroundings }),
   };
 }
 
@@ -66,7 +66,7 @@ function haproxyDriver(config: DaemonConfig, surroundings: BalancerSurroundings)
     kind: 'haproxy',
     ranBefore: existsSync(join(directory, 'haproxy.cfg')),
     missing: find.missing,
-    create: () => createHaproxy({ ...settings, directory, binary: find.path(), ...surroundings }),
+    create: () => createHaproxy({ ...settings, directory, binary: find.path(), portProblem: whyUnavailable, ...surroundings }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
-import { hasCode } from './system-error.js';
+import { hasCode } from '@reactor/core';
 
 /**
  * The file that haproxy's workers append one line per request to. It is read to its end every time, and emptied in place

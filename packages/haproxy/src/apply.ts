@@ -1,11 +1,19 @@
-import { type ApplyReport, describeError, type HaproxyService, type LogLevel, type Meter, ReactorError } from '@reactor/core';
+import {
+  type ApplyReport,
+  describeError,
+  type HaproxyService,
+  type LogLevel,
+  type Meter,
+  type PortProblem,
+  ReactorError,
+  shortHash,
+} from '@reactor/core';
 import type { Files } from './files.js';
-import { whyUnavailable } from './listen-ports.js';
 import { changeFrom, changeServers, isNothing, takeOut } from './membership.js';
 import { findMaster, signalMaster, startMaster, testConfiguration, until } from './process.js';
 import { portsOf, type Rendered, render, type Surroundings } from './render.js';
 import type { Runtime } from './runtime.js';
-import { groupServices, shortHash, type VirtualService } from './virtual-service.js';
+import { groupServices, type VirtualService } from './virtual-service.js';
 
 /**
  * One configuration to a running haproxy. Servers come and go over its socket; only another structure is tested, put in
@@ -16,6 +24,7 @@ export interface ApplyOptions {
   readonly files: Files;
   readonly runtime: Runtime;
   readonly surroundings: Surroundings;
+  readonly portProblem: PortProblem;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   /** haproxy, started by us, has ended. */
@@ -34,6 +43,8 @@ export class Application {
   readonly #options: ApplyOptions;
   /** Digest of a refused virtual service -> why, and when. */
   readonly #refused = new Map<string, { readonly reason: string; readonly atMs: number }>();
+  /** What was said last about certificates. */
+  #remarks = '';
 
   constructor(options: ApplyOptions) {
     this.#options = options;
@@ -42,7 +53,8 @@ export class Application {
   /** Backends' hosts must be addresses. Not reentrant. Fails with `balancer_*`; then the last good configuration runs on. */
   async apply(services: readonly HaproxyService[]): Promise<ApplyReport> {
     const { files, surroundings } = this.#options;
-    const { virtual, setAside: faults } = groupServices(services);
+    const { virtual, setAside: faults, remarks } = groupServices(services);
+    this.#remark(remarks);
     const setAside: Record<string, string> = { ...faults };
     const candidates = await this.#candidates(virtual, setAside);
     const before = files.current();
@@ -74,13 +86,19 @@ export class Application {
     throw new ReactorError('balancer_unavailable', `haproxy does not start: ${why}`);
   }
 
+  #remark(remarks: readonly string[]): void {
+    const text = remarks.join('; ');
+    if (text !== this.#remarks && text !== '') this.#options.log('warning', text);
+    this.#remarks = text;
+  }
+
   /** Those that may be tried: their port is free, and they were not refused a moment ago. */
   async #candidates(virtual: readonly VirtualService[], setAside: Record<string, string>): Promise<readonly VirtualService[]> {
-    const { files, surroundings } = this.#options;
+    const { files, surroundings, portProblem } = this.#options;
     const ours = findMaster(files.place) === null ? new Set<number>() : portsOf(files.current() ?? '');
     const wanted = [...new Set(virtual.map(({ url }) => url.port))].filter((port) => !ours.has(port));
     const taken = new Map(
-      await Promise.all(wanted.map(async (port) => [port, await whyUnavailable(port, surroundings.ipv6)] as const)),
+      await Promise.all(wanted.map(async (port) => [port, await portProblem(port, surroundings.ipv6)] as const)),
     );
     return virtual.filter((service) => {
       const reason = taken.get(service.url.port) ?? this.#refusedBefore(service);

@@ -46,7 +46,7 @@ class Haproxy implements LoadBalancer<HaproxyService> {
   #closed = false;
 
   constructor(options: HaproxyOptions) {
-    const { directory, binary, meter, log } = options;
+    const { directory, binary, portProblem, meter, log } = options;
     this.#options = options;
     this.#files = new Files(directory, binary);
     this.#runtime = new Runtime(this.#files.place.masterSocket);
@@ -54,6 +54,7 @@ class Haproxy implements LoadBalancer<HaproxyService> {
       files: this.#files,
       runtime: this.#runtime,
       surroundings: surroundingsOf(options),
+      portProblem,
       meter,
       log,
       ended: () => this.#lookSoon(0),

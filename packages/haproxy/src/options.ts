@@ -1,4 +1,4 @@
-import { type LogLevel, type Meter, ReactorError } from '@reactor/core';
+import { FILE_PATH, type LogLevel, type Meter, type PortProblem, ReactorError } from '@reactor/core';
 
 export interface HaproxyOptions {
   /** Absolute. Everything haproxy needs lies below it, and it outlives the daemon that started it. */
@@ -13,20 +13,19 @@ export interface HaproxyOptions {
   readonly statsPath: string | null;
   /** Octal. */
   readonly statsMode: string;
+  readonly portProblem: PortProblem;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   /** Wall clock, milliseconds. */
   readonly now?: () => number;
 }
 
-/** Paths are written into haproxy's configuration, so they are held to what needs no quoting there. */
-const PATH = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
 const GLOBAL_LINE = /^(?:user|group|nbthread|log) [A-Za-z0-9_./: -]+$/;
 
 /** Fails with `config_invalid` when something cannot be written into haproxy's configuration as it is. */
 export function checkOptions({ directory, binary, statsPath, statsMode, globalOptions }: HaproxyOptions): void {
   for (const [key, path] of Object.entries({ directory, binary, stats_path: statsPath ?? directory })) {
-    if (!PATH.test(path)) throw invalid(`${key}: '${path}' is not an absolute path of letters, digits, '.', '_' and '-'`);
+    if (!FILE_PATH.test(path)) throw invalid(`${key}: '${path}' is not an absolute path of letters, digits, '.', '_' and '-'`);
   }
   if (!/^[0-7]{3}$/.test(statsMode)) throw invalid(`stats_mode: '${statsMode}' is not an octal mode`);
   const stray = globalOptions.find((line) => !GLOBAL_LINE.test(line));

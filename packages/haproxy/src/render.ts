@@ -1,4 +1,5 @@
-import { addressText, compare, type Server, shortHash, type VirtualService } from './virtual-service.js';
+import { addressText, compareText, shortHash } from '@reactor/core';
+import type { Server, VirtualService } from './virtual-service.js';
 
 /**
  * Virtual services to haproxy's text: pure, sorted, the same input gives the same bytes. Everything written comes from
@@ -47,7 +48,7 @@ export function render(virtual: readonly VirtualService[], surroundings: Surroun
   const ports = new Map<number, VirtualService[]>();
   for (const service of virtual) ports.set(service.url.port, [...(ports.get(service.url.port) ?? []), service]);
   const frontends = [...ports].sort(([a], [b]) => a - b).map(([port, services]) => renderFrontend(port, services, surroundings));
-  const backends = [...virtual].sort((a, b) => compare(a.token, b.token));
+  const backends = [...virtual].sort((a, b) => compareText(a.token, b.token));
   const unknown = virtual.some(({ url }) => url.scheme !== 'tcp') ? renderUnknown() : '';
   const rest = `${renderDefaults(surroundings)}${virtual.length === 0 ? renderIdle(surroundings) : ''}${frontends.join('')}${unknown}`;
   const bare = `${renderGlobal(surroundings, '')}${rest}${backends.map((each) => renderBackend(each, [])).join('')}`;
@@ -118,7 +119,7 @@ function renderIdle({ directory }: Surroundings): string {
 }
 
 function renderFrontend(port: number, services: readonly VirtualService[], { directory, ipv6 }: Surroundings): string {
-  const certificates = [...new Set(services.flatMap(({ pem }) => (pem === null ? [] : [pemName(pem)])))].sort(compare);
+  const certificates = [...new Set(services.flatMap(({ pem }) => (pem === null ? [] : [pemName(pem)])))].sort(compareText);
   const tls = certificates.length === 0 ? '' : ` ssl${certificates.map((name) => ` crt ${directory}/pems/${name}`).join('')}`;
   const binds = [`bind :${port}${tls}`, ...(ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])];
   if (services[0]!.url.scheme === 'tcp') {
@@ -142,8 +143,8 @@ function byPrecedence(a: VirtualService, b: VirtualService): number {
     rank(a) - rank(b) ||
     exact(a) - exact(b) ||
     b.url.path.length - a.url.path.length ||
-    compare(a.url.path, b.url.path) ||
-    compare(a.url.host ?? '', b.url.host ?? '')
+    compareText(a.url.path, b.url.path) ||
+    compareText(a.url.host ?? '', b.url.host ?? '')
   );
 }
 

@@ -1,8 +1,7 @@
 import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeError, ReactorError } from '@reactor/core';
+import { describeError, hasCode, ReactorError } from '@reactor/core';
 import { structureIn } from './render.js';
-import { hasCode } from './system-error.js';
 
 /**
  * The socket of haproxy's master, over which the workers are asked and told. A worker that was replaced goes on with the
@@ -33,9 +32,10 @@ export interface ServerFigures {
 
 const ANSWER_LIMIT_MS = 3_000;
 const ANSWER_LIMIT_BYTES = 64 * 2 ** 20;
-/** A master that reloads begins anew, and for some 10 ms nobody listens on its socket. */
+/** A master that reloads begins anew: for some 10 ms nobody listens on its socket, and what was being asked is dropped. */
 const REEXEC_LIMIT_MS = 500;
 const REEXEC_LOOK_MS = 10;
+const ASKS = /^(?:@!\d+ )?show /;
 /** Admin states that this socket sets, or inherits: forced maintenance, and a server that was made disabled. */
 const MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20;
 
@@ -99,8 +99,10 @@ export class Runtime {
       try {
         return await this.#askOnce(command);
       } catch (error) {
-        const refused = hasCode((error as Error).cause, 'ECONNREFUSED');
-        if (!refused || performance.now() >= untilMs) throw error;
+        const { cause } = error as Error;
+        // What changes something may have been done before the answer was lost.
+        const again = hasCode(cause, 'ECONNREFUSED') || (hasCode(cause, 'ECONNRESET') && ASKS.test(command));
+        if (!again || performance.now() >= untilMs) throw error;
         await delay(REEXEC_LOOK_MS);
       }
     }

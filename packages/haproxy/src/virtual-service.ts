@@ -1,6 +1,26 @@
-import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type Backend, type EndpointUrl, groupByUrl, type HaproxyConfig, type HaproxyService, urlText } from '@reactor/core';
+import {
+  addressText,
+  type Backend,
+  backendFault,
+  byPlace,
+  compareText,
+  type EndpointUrl,
+  groupByUrl,
+  type HaproxyConfig,
+  type HaproxyService,
+  HOST_NAME,
+  hostCertificates,
+  isPem,
+  isPort,
+  isWhole,
+  type KeyPair,
+  plainPem,
+  serverKey,
+  shortHash,
+  URL_PATH,
+  urlText,
+} from '@reactor/core';
 
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
@@ -33,27 +53,25 @@ export interface Grouping {
   /** By port, host (none first), path. */
   readonly virtual: readonly VirtualService[];
   readonly setAside: Readonly<Record<string, string>>;
+  /** What is not as an endpoint would have it: its certificate. It is served all the same. */
+  readonly remarks: readonly string[];
 }
 
-const WEIGHT_LIMIT = 65_535;
 const HAPROXY_WEIGHT_LIMIT = 256;
 const TIMEOUT_LIMIT_MS = 86_400_000;
 
-const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
-const HOST = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
-/** haproxy ends a word at a blank, a comment at `#`, and knows `\`, quotes, `$`, `%[`, `{` and `}`; none of them is here. */
-const PATH = /^\/[A-Za-z0-9._~!&()*+,:=@/-]{0,1023}$/;
 const CHECK_URL = /^\/[A-Za-z0-9._~!&()*+,:=@/?-]{0,1023}$/;
 const TARGET = /^(?:https?:\/\/([A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?)?(?:\/(?!\/)[A-Za-z0-9._~!&()*+,:=@/?-]{0,1023})?$/;
 const BALANCES: readonly string[] = ['roundrobin', 'leastconn', 'uri', 'source'];
-const PEM_BLOCK = '-----BEGIN [A-Z0-9 ]{3,40}-----\\r?\\n(?:[A-Za-z0-9+/=]{1,80}\\r?\\n)+-----END [A-Z0-9 ]{3,40}-----';
-const PEM = new RegExp(`^(?:[ \\t\\r\\n]*${PEM_BLOCK})+[ \\t\\r\\n]*$`);
-const PEM_LIMIT_BYTES = 262_144;
 
 /** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
 export function groupServices(services: readonly HaproxyService[]): Grouping {
   const { groups, setAside } = groupByUrl(services, faultOf);
-  return { virtual: [...groups.values()].map(merge).sort(byPlace), setAside };
+  const members = [...groups.values()];
+  const givers = members.flat().map(({ endpoint, url, haproxy }) => ({ endpoint, url, settings: haproxy }));
+  const { pairs, remarks } = hostCertificates(givers);
+  const virtual = members.map((each) => merge(each, pairs.get(serverKey(each[0]!.url)) ?? null));
+  return { virtual: virtual.sort(byPlace), setAside, remarks };
 }
 
 /** The server of a backend at an address; another address is another server, so that what runs can be compared by name. */
@@ -61,24 +79,13 @@ export function serverName({ id, host, port }: Backend): string {
   return `s${shortHash(`${id} ${addressText(host, port)}`)}`;
 }
 
-export function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-export function addressText(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-function merge(members: readonly HaproxyService[]): VirtualService {
+function merge(members: readonly HaproxyService[], pair: KeyPair | null): VirtualService {
   const first = members[0]!;
   const byAddress = new Map<string, Backend>();
   for (const backend of members.flatMap((member) => member.backends)) {
     const address = addressText(backend.host, backend.port);
     if (backend.weight > 0 && !byAddress.has(address)) byAddress.set(address, backend);
   }
-  const { sslCertificate, sslKey } = first.haproxy;
   return {
     token: `r${shortHash(urlText(first.url))}`,
     url: first.url,
@@ -86,11 +93,9 @@ function merge(members: readonly HaproxyService[]): VirtualService {
     servers: serversOf([...byAddress.values()]),
     redirect: members.map(({ redirect }) => redirect).find((redirect) => redirect !== null) ?? null,
     settings: first.haproxy,
-    pem: first.url.scheme === 'https' ? `${plain(sslCertificate!)}${plain(sslKey!)}` : null,
+    pem: pair === null ? null : plainPem(pair.certificate) + plainPem(pair.key),
   };
 }
-
-const plain = (pem: string) => `${pem.trim().replace(/\r/g, '')}\n`;
 
 /** Weights keep their proportions as far as 256 steps can show them. */
 function serversOf(backends: readonly Backend[]): readonly Server[] {
@@ -103,11 +108,7 @@ function serversOf(backends: readonly Backend[]): readonly Server[] {
       port: backend.port,
       weight: Math.max(1, Math.round(backend.weight * scale)),
     }))
-    .sort((a, b) => compare(a.name, b.name));
-}
-
-function byPlace(a: VirtualService, b: VirtualService): number {
-  return a.url.port - b.url.port || compare(a.url.host ?? '', b.url.host ?? '') || compare(a.url.path, b.url.path);
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 /** Why a service cannot be written, or null. Values are not repeated: this text is shown to whoever may read the endpoint. */
@@ -115,14 +116,15 @@ function faultOf(service: HaproxyService): string | null {
   const { url, haproxy, backends, redirect } = service;
   if (!['http', 'https', 'tcp'].includes(url.scheme)) return 'url: haproxy serves http://, https:// and tcp://';
   if (url.scheme === 'tcp' && (url.host !== null || url.path !== '/')) return 'url: tcp:// has a port and nothing else';
-  if (url.host !== null && !HOST.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
+  if (url.host !== null && !HOST_NAME.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
     return 'url: the host is not a host name or an address';
   }
   if (url.host?.includes('%')) return 'url: the host is not a host name or an address';
   if (!isPort(url.port)) return 'url: the port is not 1 to 65535';
-  if (!PATH.test(url.path)) return 'url: the path has a character that haproxy could misread';
+  if (!URL_PATH.test(url.path)) return 'url: the path has a character that haproxy could misread';
   if (redirect !== null && !isTarget(redirect, false)) return 'redirect: expected an http or https URL, without # and %';
-  return settingsFaultOf(haproxy) ?? backends.map(backendFaultOf).find((fault) => fault !== null) ?? tlsFaultOf(service);
+  const fault = backends.map((backend) => backendFault(backend, (host) => isIP(host) !== 0)).find((each) => each !== null);
+  return settingsFaultOf(haproxy) ?? fault ?? tlsFaultOf(service);
 }
 
 function settingsFaultOf(settings: HaproxyConfig): string | null {
@@ -137,27 +139,17 @@ function settingsFaultOf(settings: HaproxyConfig): string | null {
   return null;
 }
 
-function backendFaultOf({ id, host, port, weight }: Backend): string | null {
-  if (isIP(host) === 0 || host.includes('%')) return `backend '${id}': its host is not an address`;
-  if (!isPort(port)) return `backend '${id}': its port is not 1 to 65535`;
-  return isWhole(weight, 0, WEIGHT_LIMIT) ? null : `weight: expected 0 to ${WEIGHT_LIMIT}`;
-}
-
 function tlsFaultOf({ url, haproxy }: HaproxyService): string | null {
   if (url.scheme !== 'https') return haproxy.ssl ? 'ssl: needs a url that starts with https://' : null;
   if (!haproxy.ssl) return 'url: https needs ssl = true in [loadbalancer:haproxy]';
   const { sslCertificate, sslKey } = haproxy;
   if (sslCertificate === null || sslKey === null) return 'ssl: needs ssl_certificate and ssl_key';
-  const fits = (text: string) => text.length <= PEM_LIMIT_BYTES && PEM.test(text);
-  if (!fits(sslCertificate)) return 'ssl_certificate: expected PEM text and nothing else';
-  return fits(sslKey) ? null : 'ssl_key: expected PEM text and nothing else';
+  if (!isPem(sslCertificate)) return 'ssl_certificate: expected PEM text and nothing else';
+  return isPem(sslKey) ? null : 'ssl_key: expected PEM text and nothing else';
 }
 
 function isTarget(text: string, orPath: boolean): boolean {
   const match = TARGET.exec(text);
   if (match === null || text === '') return false;
-  return match[1] === undefined ? orPath : HOST.test(match[1].toLowerCase());
+  return match[1] === undefined ? orPath : HOST_NAME.test(match[1].toLowerCase());
 }
-
-const isPort = (port: number) => isWhole(port, 1, 65_535);
-const isWhole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;

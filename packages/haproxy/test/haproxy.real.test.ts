@@ -3,8 +3,9 @@ import { Agent, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Backend, HaproxyService, LoadBalancer } from '@reactor/core';
+import { ask, eventually, freePort } from '@reactor/testkit';
 import { Runtime } from '../src/runtime.js';
-import { ask, eventually, freePort, OwnHaproxy } from './own-haproxy.js';
+import { OwnHaproxy } from './own-haproxy.js';
 import { backendAt, serviceAt } from './services.js';
 
 let haproxy: OwnHaproxy;

@@ -1,4 +1,5 @@
 import type { HaproxyService } from '@reactor/core';
+import { selfSigned } from '@reactor/nginx';
 import fc from 'fast-check';
 import { portsOf, render, type Surroundings, structureIn } from '../src/render.js';
 import { groupServices } from '../src/virtual-service.js';
@@ -121,6 +122,21 @@ describe('the text', () => {
     expect(pem).toBe(TLS.sslCertificate + TLS.sslKey);
     expect(text).toContain(`    bind :443 ssl crt /var/lib/reactor/haproxy/pems/${name}\n`);
     expect(text).not.toContain('QUJD');
+  });
+
+  test('of the certificates of one host that which is valid longest is shown by all of its endpoints', () => {
+    const until = (day: number) => selfSigned({ names: ['a.b'], fromMs: 0, untilMs: Date.UTC(2030, 0, day) });
+    const [short, long] = [until(1), until(2)];
+    const tls = (path: string, { certificate, key }: typeof short) =>
+      serviceAt(`e${path}`, 443, {
+        scheme: 'https',
+        host: 'a.b',
+        path,
+        haproxy: { ssl: true, sslCertificate: certificate, sslKey: key },
+      });
+    const { virtual, remarks } = groupServices([tls('/', short), tls('/x/', long)]);
+    expect(virtual.map(({ pem }) => pem)).toEqual([long.certificate + long.key, long.certificate + long.key]);
+    expect(remarks).toEqual(["'e/': the certificate of 'e/x/' for the same host is valid longer, and is used"]);
   });
 
   test('endpoints of one URL are one backend with their weights, in the 256 steps that haproxy has', () => {

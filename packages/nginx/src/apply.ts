@@ -3,15 +3,16 @@ import {
   describeError,
   type LogLevel,
   type Meter,
+  type PortProblem,
   ReactorError,
   type NginxService as Service,
+  shortHash,
 } from '@reactor/core';
 import type { Certificates } from './certificates.js';
 import { type Home, type Staged, sameFiles } from './home.js';
-import { whyUnavailable } from './listen-ports.js';
 import { findMaster, reloadMaster, signalMaster, startMaster, testConfiguration } from './process.js';
 import { portsOf } from './render.js';
-import { groupServices, shortHash, type VirtualService } from './virtual-service.js';
+import { groupServices, type VirtualService } from './virtual-service.js';
 
 /**
  * One configuration to a running nginx:
@@ -23,6 +24,7 @@ export interface ApplyOptions {
   readonly certificates: Certificates;
   readonly binary: string;
   readonly ipv6: boolean;
+  readonly portProblem: PortProblem;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
 }
@@ -100,13 +102,13 @@ export class Application {
 
   /** Ports nginx does not listen on yet and cannot: port -> why. */
   async #takenPorts(virtual: readonly VirtualService[], running: boolean): Promise<ReadonlyMap<number, string>> {
-    const { home, ipv6 } = this.#options;
+    const { home, ipv6, portProblem } = this.#options;
     const ours = running ? portsOf(home.files) : new Set<number>();
     const taken = new Map<number, string>();
     for (const port of new Set(virtual.map(({ url }) => url.port))) {
       if (ours.has(port)) continue;
       // Without a master its orphaned workers may hold the port; starting dismisses them.
-      const reason = running || !portsOf(home.files).has(port) ? await whyUnavailable(port, ipv6) : null;
+      const reason = running || !portsOf(home.files).has(port) ? await portProblem(port, ipv6) : null;
       if (reason !== null) taken.set(port, reason);
     }
     return taken;

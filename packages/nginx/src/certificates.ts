@@ -2,10 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { describeError, type LogLevel } from '@reactor/core';
+import { describeError, hasCode, type KeyPair, type LogLevel, shortHash } from '@reactor/core';
 import { selfSigned } from './self-signed.js';
-import { hasCode } from './system-error.js';
-import { type KeyPair, shortHash, type VirtualService } from './virtual-service.js';
+import type { VirtualService } from './virtual-service.js';
 
 /**
  * The certificates of hosts whose operator gave none: made here once, self-signed, kept in a directory of this host's own, and
@@ -51,7 +50,7 @@ export class Certificates {
   complete(virtual: VirtualService): VirtualService {
     const { tls, url } = virtual;
     if (tls === null) return virtual;
-    if (tls.pair === null) return { ...virtual, tls: { pair: this.#generated(url.host) } };
+    if (tls.pair === null) return { ...virtual, tls: { ...tls, pair: this.#generated(url.host) } };
     this.#warnBeforeEnd(tls.pair.certificate, `https://${url.host ?? ''}`);
     return virtual;
   }

@@ -1,8 +1,8 @@
 import { constants, statSync } from 'node:fs';
 import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
+import { hasCode } from '@reactor/core';
 import { LogFile } from './log-file.js';
 import type { LogLines } from './log-line.js';
-import { hasCode } from './system-error.js';
 
 /**
  * Follows the access log, whoever rotates it. No line is lost or counted twice, because

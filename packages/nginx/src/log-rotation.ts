@@ -1,7 +1,7 @@
 import { rename, stat } from 'node:fs/promises';
+import { hasCode } from '@reactor/core';
 import type { LogReader } from './log-reader.js';
 import { findMaster, type MasterPlace, signalMaster } from './process.js';
-import { hasCode } from './system-error.js';
 
 /**
  * Keeps nginx's logs from filling the disk: a log above the limit is renamed and nginx told to reopen it. The reader reads

@@ -69,12 +69,12 @@ class Nginx implements LoadBalancer<Service> {
 
   constructor(options: NginxOptions) {
     this.#options = options;
-    const { binary, meter, log } = options;
+    const { binary, portProblem, meter, log } = options;
     const ipv6 = existsSync('/proc/net/if_inet6');
     this.#home =
       options.mode.kind === 'own' ? new OwnHome(options.mode, options, ipv6) : new SystemHome(options.mode, options, ipv6);
     const certificates = new Certificates({ directory: options.certificates, now: () => this.#now(), log });
-    this.#application = new Application({ home: this.#home, certificates, binary, ipv6, meter, log });
+    this.#application = new Application({ home: this.#home, certificates, binary, ipv6, portProblem, meter, log });
     this.#reader = new LogReader({
       path: this.#home.logPath,
       lines: this.#lines,

@@ -1,4 +1,4 @@
-import { type LogLevel, type Meter, ReactorError } from '@reactor/core';
+import { FILE_PATH, type LogLevel, type Meter, type PortProblem, ReactorError } from '@reactor/core';
 
 /** An nginx of our own: everything it needs lies below `directory`, and it outlives the daemon that started it. */
 export interface OwnMode {
@@ -33,6 +33,7 @@ export interface NginxOptions {
   readonly binary: string;
   /** The access log is rotated when it is larger. */
   readonly logLimitBytes: number;
+  readonly portProblem: PortProblem;
   readonly meter: Meter;
   readonly log: (level: LogLevel, message: string) => void;
   /** Connections one worker of our own nginx may hold, clients and backends together. */
@@ -44,8 +45,6 @@ export interface NginxOptions {
 /** 16,384 is half for clients, half for backends, and about 4 MB of nginx's memory per worker. */
 export const DEFAULT_CONNECTIONS = 16_384;
 
-/** Paths are written into nginx's configuration, so they are held to what needs no quoting there. */
-const PATH = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
 const ACCOUNT = /^[A-Za-z_][A-Za-z0-9_-]{0,31}$/;
 
 /** Fails with `config_invalid` when a path or account cannot be written into nginx's configuration as it is. */
@@ -56,7 +55,7 @@ export function checkOptions(options: NginxOptions): void {
       ? { directory: mode.directory }
       : { config_path: mode.configPath, site_path: mode.sitePath, pid_file: mode.pidFile, log: mode.logPath };
   for (const [key, path] of Object.entries({ ...paths, certificates: options.certificates, binary: options.binary })) {
-    if (!PATH.test(path)) {
+    if (!FILE_PATH.test(path)) {
       throw invalid(`nginx ${key}: '${path}' is not an absolute path of letters, digits, '.', '_' and '-'`);
     }
   }

@@ -12,11 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { hasCode } from '@reactor/core';
 import { type Home, modeOf, type Staged } from './home.js';
 import { DEFAULT_CONNECTIONS, type NginxOptions, type OwnMode } from './options.js';
 import type { MasterPlace } from './process.js';
 import { type Files, isSite, type RenderedFile, renderMain, renderShared, renderSites, type SiteLayout } from './render.js';
-import { hasCode } from './system-error.js';
 import type { VirtualService } from './virtual-service.js';
 
 /**

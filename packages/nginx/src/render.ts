@@ -1,6 +1,7 @@
+import { addressText, compareText, plainPem, serverKey, shortHash } from '@reactor/core';
 import { httpsAddress, renderLocation, USUAL_PASSING } from './location.js';
 import { ANSWERED_BY_MAP, renderStickyMaps, stickyWeights } from './sticky.js';
-import { addressText, compare, serverKey, shortHash, type VirtualService } from './virtual-service.js';
+import type { VirtualService } from './virtual-service.js';
 
 /**
  * Virtual services to nginx's text: pure, sorted, the same input gives the same bytes. Everything written comes from
@@ -99,6 +100,7 @@ ${sites.map((site) => `    include sites/${site};\n`).join('')}}
 
 /** One file per host and port, holding every virtual service (path) of it; and one default server per port. */
 export function renderSites(virtual: readonly VirtualService[], layout: SiteLayout): Files {
+  const listening = listenersOf(virtual);
   const servers = new Map<string, VirtualService[]>();
   for (const service of virtual) {
     const key = serverKey(service.url);
@@ -109,18 +111,22 @@ export function renderSites(virtual: readonly VirtualService[], layout: SiteLayo
     const name = shortHash(serverKey(services[0]!.url));
     const { tls } = services[0]!;
     if (tls !== null) {
-      files.set(`reactor.${name}.pem`, { text: pem(tls.pair!.certificate), secret: false });
-      files.set(`reactor.${name}.key`, { text: pem(tls.pair!.key), secret: true });
+      files.set(`reactor.${name}.pem`, { text: plainPem(tls.pair!.certificate), secret: false });
+      files.set(`reactor.${name}.key`, { text: plainPem(tls.pair!.key), secret: true });
     }
-    files.set(siteFile(name), { text: renderServer(name, services, layout), secret: false });
+    files.set(siteFile(name), {
+      text: renderServer(name, services, listening.get(services[0]!.url.port)!, layout),
+      secret: false,
+    });
   }
   for (const { url } of virtual) {
+    const listener = listening.get(url.port)!;
     const unnamed = serverKey({ host: null, port: url.port });
     if (servers.has(unnamed)) continue;
     const name = siteFile(shortHash(unnamed));
-    files.set(name, { text: renderUnknownHost(url.port, url.scheme === 'https', layout), secret: false });
+    files.set(name, { text: renderUnknownHost(listener, layout), secret: false });
   }
-  return new Map([...files].sort(([a], [b]) => compare(a, b)));
+  return new Map([...files].sort(([a], [b]) => compareText(a, b)));
 }
 
 /** Ports the given sites listen on, read from our own text. */
@@ -135,15 +141,14 @@ export function portsOf(files: Files): ReadonlySet<number> {
 export const isSite = (name: string): boolean => name.endsWith('.conf');
 
 const siteFile = (name: string) => `reactor.${name}.conf`;
-const pem = (text: string) => `${text.trim().replace(/\r/g, '')}\n`;
 
-function renderServer(name: string, services: readonly VirtualService[], layout: SiteLayout): string {
+function renderServer(name: string, services: readonly VirtualService[], listener: Listener, layout: SiteLayout): string {
   const { host, port } = services[0]!.url;
-  const tls = services[0]!.tls !== null;
+  const { tls } = listener;
   const blocks = services.map((service) => renderLocation(service, layout.logPath));
   const covered = services.some(({ url }) => url.path === '/');
   return `${HEADER}${services.map(renderUpstream).join('')}server {
-${renderListen(port, tls, host === null, layout.ipv6)}    server_name ${host === null ? '_' : serverName(host)};
+${renderListen(listener, host === null, layout.ipv6)}    server_name ${host === null ? '_' : serverName(host)};
 ${tls ? renderTls(name, layout) + renderPlainHttp(host, port) : ''}    access_log off;
     server_tokens off;
     absolute_redirect off;
@@ -174,8 +179,24 @@ function renderStickiness({ sticky, token }: VirtualService): string {
   return sticky === 'address' ? '    hash $binary_remote_addr consistent;\n' : '';
 }
 
-function renderListen(port: number, tls: boolean, isDefault: boolean, ipv6: boolean): string {
-  const rest = `${port}${tls ? ' ssl' : ''}${isDefault ? ' default_server' : ''};\n`;
+/** What all servers of a port have to say alike: nginx takes it for the socket, whichever server says it. */
+interface Listener {
+  readonly port: number;
+  readonly tls: boolean;
+  readonly http2: boolean;
+}
+
+function listenersOf(virtual: readonly VirtualService[]): ReadonlyMap<number, Listener> {
+  const listeners = new Map<number, Listener>();
+  for (const { url, tls } of virtual) {
+    const http2 = (listeners.get(url.port)?.http2 ?? true) && tls?.http2 === true;
+    listeners.set(url.port, { port: url.port, tls: tls !== null, http2 });
+  }
+  return listeners;
+}
+
+function renderListen({ port, tls, http2 }: Listener, isDefault: boolean, ipv6: boolean): string {
+  const rest = `${port}${tls ? ' ssl' : ''}${http2 ? ' http2' : ''}${isDefault ? ' default_server' : ''};\n`;
   return `    listen ${rest}${ipv6 ? `    listen [::]:${rest}` : ''}`;
 }
 
@@ -191,12 +212,12 @@ function renderPlainHttp(host: string | null, port: number): string {
 }
 
 /** A port with named hosts only: an unknown one is told so, instead of being given to whichever comes first. */
-function renderUnknownHost(port: number, tls: boolean, layout: SiteLayout): string {
+function renderUnknownHost(listener: Listener, layout: SiteLayout): string {
   return `${HEADER}server {
-${renderListen(port, tls, true, layout.ipv6)}    server_name _;
+${renderListen(listener, true, layout.ipv6)}    server_name _;
     access_log off;
     server_tokens off;
-${tls ? `    ssl_reject_handshake on;\n${TLS}` : '    return 404;\n'}}
+${listener.tls ? `    ssl_reject_handshake on;\n${TLS}` : '    return 404;\n'}}
 `;
 }
 

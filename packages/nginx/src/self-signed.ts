@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { KeyPair } from './virtual-service.js';
+import type { KeyPair } from '@reactor/core';
 
 /**
  * A certificate that vouches for itself, for a host whose operator gave none. Node makes keys and signatures but writes no

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { Backend } from '@reactor/core';
-import { addressText, shortHash, type VirtualService } from './virtual-service.js';
+import { addressText, type Backend, shortHash } from '@reactor/core';
+import type { VirtualService } from './virtual-service.js';
 
 /**
  * A client stays at its instance by a cookie that names the instance, with what every nginx has: `hash` sends a request to

@@ -1,4 +1,5 @@
 import {
+  addressText,
   type BackendTraffic,
   binOf,
   type EndpointTraffic,
@@ -9,7 +10,7 @@ import {
 } from '@reactor/core';
 import { addressKey } from './connections.js';
 import { PairTable } from './pair-table.js';
-import { addressText, groupServices, type VirtualService } from './virtual-service.js';
+import { groupServices, type VirtualService } from './virtual-service.js';
 
 /**
  * What the log's lines add up to: per endpoint one-second buckets over its window, per backend the same window and the

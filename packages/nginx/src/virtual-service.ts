@@ -1,28 +1,33 @@
-import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
+  addressText,
   type Backend,
+  backendFault,
+  byPlace,
+  compareText,
   type EndpointUrl,
   groupByUrl,
   HEADERS_MAX,
+  HOST_NAME,
   headerFault,
+  hostCertificates,
+  isPem,
+  isPort,
+  isWhole,
+  type KeyPair,
   type NginxConfig,
   type NginxService as Service,
+  serverKey,
+  shortHash,
+  URL_PATH,
   urlText,
 } from '@reactor/core';
-
-import { hostCertificates } from './host-certificate.js';
 
 /**
  * Endpoints with one URL are one virtual service: their backends are merged, each with its own weight, which splits the
  * traffic between versions (as in 2013). Whatever a user wrote is held to an allow-list here once more, whoever checked it
  * before: what passes needs no quoting in nginx's text, what does not sets its endpoint aside and nobody else's.
  */
-export interface KeyPair {
-  /** The chain, PEM. */
-  readonly certificate: string;
-  readonly key: string;
-}
 
 /** How requests are passed on to backends. */
 export type Passing = Pick<
@@ -50,8 +55,8 @@ export interface VirtualService {
   readonly sticky: 'cookie' | 'address' | null;
   /** Idle connections to the backends kept per worker. */
   readonly keepalive: number;
-  /** Null speaks plain HTTP. A null pair is to be generated; all of one host and port have the same. */
-  readonly tls: { readonly pair: KeyPair | null } | null;
+  /** Null speaks plain HTTP/1.1. A null pair is to be generated; all of one host and port have the same. */
+  readonly tls: { readonly pair: KeyPair | null; readonly http2: boolean } | null;
   readonly passing: Passing;
   /** A place of http that only sends clients on to https at this port; null is any other place. */
   readonly httpsPort: number | null;
@@ -68,23 +73,18 @@ export interface Grouping {
 /** Enough to carry the bursts of one worker; more idle sockets would count as nothing but memory at the backends. */
 const KEEPALIVE_CONNECTIONS = 32;
 const KEEPALIVE_LIMIT = 10_000;
-const WEIGHT_LIMIT = 65_535;
 const TIME_LIMIT_MS = 86_400_000;
 const HTTP_PORT = 80;
 
-const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
-const HOST = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
-const PATH = /^\/[A-Za-z0-9._~!&()*+,:=@/-]{0,1023}$/;
 const REDIRECT = /^https?:\/\/([A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~!&()*+,:=@%/?#-]{0,1023})?$/;
-const PEM_BLOCK = '-----BEGIN [A-Z0-9 ]{3,40}-----\\r?\\n(?:[A-Za-z0-9+/=]{1,80}\\r?\\n)+-----END [A-Z0-9 ]{3,40}-----';
-const PEM = new RegExp(`^(?:[ \\t\\r\\n]*${PEM_BLOCK})+[ \\t\\r\\n]*$`);
-const PEM_LIMIT_BYTES = 262_144;
 
 /** Pure; the same services in any order give the same grouping. Backends' hosts must be addresses already. */
 export function groupServices(services: readonly Service[]): Grouping {
   const { groups, setAside, schemes } = groupByUrl(services, faultOf);
   const kept = [...groups.values()].flat();
-  const { pairs, remarks: choices } = hostCertificates(kept);
+  const { pairs, remarks: choices } = hostCertificates(
+    kept.map(({ endpoint, url, nginx }) => ({ endpoint, url, settings: nginx })),
+  );
   const merged = [...groups.values()].map((members) => merge(members, pairs.get(serverKey(members[0]!.url)) ?? null));
   const holder = schemes.get(HTTP_PORT);
   const sent = holder?.scheme === 'https' ? [] : sentToHttps(groups);
@@ -105,22 +105,6 @@ function sentToHttps(groups: ReadonlyMap<string, readonly Service[]>): readonly 
   });
 }
 
-/** What shares a server block, and so a certificate. */
-export function serverKey({ host, port }: Pick<EndpointUrl, 'host' | 'port'>): string {
-  return `${host ?? ''}:${port}`;
-}
-
-export function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-/** `host:port` as nginx writes and logs it. */
-export function addressText(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 function merge(members: readonly Service[], pair: KeyPair | null): VirtualService {
   const first = members[0]!;
   const backends = new Map<string, Backend>();
@@ -134,11 +118,11 @@ function merge(members: readonly Service[], pair: KeyPair | null): VirtualServic
     token: shortHash(urlText(first.url)),
     url: first.url,
     endpoints: members.map((member) => member.endpoint),
-    backends: hostsInTurn([...backends].sort(([a], [b]) => compare(a, b)).map(([, backend]) => backend)),
+    backends: hostsInTurn([...backends].sort(([a], [b]) => compareText(a, b)).map(([, backend]) => backend)),
     redirect: members.map(redirectOf).find((redirect) => redirect !== null) ?? null,
     sticky: first.nginx.stickySessions ? first.nginx.stickyBy : null,
     keepalive: Math.max(...members.map((member) => member.nginx.keepalive)) || KEEPALIVE_CONNECTIONS,
-    tls: first.url.scheme === 'https' ? { pair } : null,
+    tls: first.url.scheme === 'https' ? { pair, http2: members.every(({ nginx }) => nginx.http2) } : null,
     passing: first.nginx,
     httpsPort: null,
   };
@@ -159,10 +143,6 @@ function hostsInTurn(byAddress: readonly Backend[]): readonly Backend[] {
   return turns.sort((a, b) => a.turn - b.turn).map(({ backend }) => backend);
 }
 
-function byPlace(a: VirtualService, b: VirtualService): number {
-  return a.url.port - b.url.port || compare(a.url.host ?? '', b.url.host ?? '') || compare(a.url.path, b.url.path);
-}
-
 const redirectOf = (service: Service) => service.redirect ?? service.nginx.redirect;
 
 /** Why a service cannot be written, or null. Values are not repeated: this text is shown to whoever may read the endpoint. */
@@ -170,20 +150,16 @@ function faultOf(service: Service): string | null {
   const { url, nginx, backends } = service;
   const redirect = redirectOf(service);
   if (url.scheme !== 'http' && url.scheme !== 'https') return `url: nginx does not serve ${url.scheme}://`;
-  if (url.host !== null && !HOST.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
+  if (url.host !== null && !HOST_NAME.test(url.host) && isIP(url.host.replace(/^\[(.*)\]$/, '$1')) === 0) {
     return 'url: the host is not a host name or an address';
   }
   if (!isPort(url.port)) return 'url: the port is not 1 to 65535';
-  if (!PATH.test(url.path)) return 'url: the path has a character that nginx could misread';
-  if (redirect !== null && !HOST.test(REDIRECT.exec(redirect)?.[1]?.toLowerCase() ?? ''))
+  if (!URL_PATH.test(url.path)) return 'url: the path has a character that nginx could misread';
+  if (redirect !== null && !HOST_NAME.test(REDIRECT.exec(redirect)?.[1]?.toLowerCase() ?? ''))
     return 'redirect: expected an http or https URL';
   if (!isWhole(nginx.keepalive, 0, KEEPALIVE_LIMIT)) return `keepalive: expected 0 to ${KEEPALIVE_LIMIT}`;
-  for (const backend of backends) {
-    if (isIP(backend.host) === 0 || backend.host.includes('%')) return `backend '${backend.id}': its host is not an address`;
-    if (!isPort(backend.port)) return `backend '${backend.id}': its port is not 1 to 65535`;
-    if (!isWhole(backend.weight, 0, WEIGHT_LIMIT)) return `weight: expected 0 to ${WEIGHT_LIMIT}`;
-  }
-  return tlsFaultOf(service) ?? passingFaultOf(nginx);
+  const fault = backends.map((backend) => backendFault(backend, (host) => isIP(host) !== 0)).find((each) => each !== null);
+  return fault ?? tlsFaultOf(service) ?? passingFaultOf(nginx);
 }
 
 function passingFaultOf(passing: Passing): string | null {
@@ -209,10 +185,7 @@ function tlsFaultOf({ url, nginx }: Service): string | null {
     ['ssl_certificate', nginx.sslCertificate],
     ['ssl_key', nginx.sslKey],
   ] as const) {
-    if (text.length > PEM_LIMIT_BYTES || !PEM.test(text)) return `${key}: expected PEM text and nothing else`;
+    if (!isPem(text)) return `${key}: expected PEM text and nothing else`;
   }
   return null;
 }
-
-const isPort = (port: number) => isWhole(port, 1, 65_535);
-const isWhole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;

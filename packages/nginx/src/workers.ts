@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { hasCode } from './system-error.js';
+import { hasCode } from '@reactor/core';
 
 /**
  * What /proc says about nginx's processes. Read synchronously: /proc never waits for a disk, and one look costs about

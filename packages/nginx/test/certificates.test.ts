@@ -13,9 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { KeyPair } from '@reactor/core';
 import { Certificates } from '../src/certificates.js';
 import { selfSigned } from '../src/self-signed.js';
-import { groupServices, type KeyPair } from '../src/virtual-service.js';
+import { groupServices } from '../src/virtual-service.js';
 import { serviceAt } from './services.js';
 
 const DAY_MS = 86_400_000;

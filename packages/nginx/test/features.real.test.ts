@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
-import { type Answer, ask, eventually, freePort, OwnNginx } from './own-nginx.js';
+import { type Answer, ask, eventually, freePort } from '@reactor/testkit';
+import { OwnNginx } from './own-nginx.js';
 import { backendAt, serviceAt } from './services.js';
 
 /** What an endpoint can ask of its load balancer, on a real nginx. */

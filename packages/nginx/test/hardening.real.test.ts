@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { LoadBalancer } from '@reactor/core';
-import { ask, eventually, freePort, OwnNginx } from './own-nginx.js';
+import { ask, eventually, freePort } from '@reactor/testkit';
+import { OwnNginx } from './own-nginx.js';
 import { backendAt, serviceAt } from './services.js';
 
 /** The attacks of old on what is rendered (smuggling, spoofing, climbing), on a real nginx. */

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSyn
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { LoadBalancer } from '@reactor/core';
-import { freeze } from '@reactor/testkit';
+import { ask, eventually, freePort, freeze } from '@reactor/testkit';
 import { titleOf } from '../src/workers.js';
-import { ask, eventually, freePort, OwnNginx } from './own-nginx.js';
+import { OwnNginx } from './own-nginx.js';
 import { backendAt, serviceAt } from './services.js';
 
 let nginx: OwnNginx;

@@ -12,7 +12,9 @@ const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 const tlsPair = { pair: { certificate: PEM, key: PEM } };
 /** Everything nginx parses; certificates as they are when they have been generated. */
 const configurationOf = (services: readonly Service[]) => {
-  const virtual = groupServices(services).virtual.map((each) => (each.tls === null ? each : { ...each, tls: tlsPair }));
+  const virtual = groupServices(services).virtual.map((each) =>
+    each.tls === null ? each : { ...each, tls: { ...each.tls, ...tlsPair } },
+  );
   return [...renderSites(virtual, LAYOUT)].flatMap(([name, { text }]) => (name.endsWith('.conf') ? [text] : [])).join('');
 };
 const textOf = (services: readonly Service[]) =>
@@ -82,7 +84,7 @@ describe('sites', () => {
     const keys = [...files].filter(([, file]) => file.secret).map(([name]) => name);
     expect(keys).toEqual([expect.stringMatching(/^reactor\.[0-9a-f]{12}\.key$/)]);
     const text = [...files.values()].map((file) => file.text).join('');
-    expect(text).toContain('listen 443 ssl default_server;');
+    expect(text).toContain('listen 443 ssl http2 default_server;');
     expect(text).toContain('error_page 497 =308 https://$host$request_uri;');
   });
 
@@ -176,6 +178,28 @@ describe('sites', () => {
     const remarks = ["'e/x/': the certificate of 'e/y/' for the same host is valid longer, and is used"];
     expect(shown(tls('/', null), tls('/x/', short), tls('/y/', long))).toEqual({ pairs: [long, long, long], remarks });
     expect(shown(tls('/', null), tls('/z/', null)).pairs).toEqual([null, null]);
+  });
+
+  test('HTTP/2 is spoken over TLS, by all hosts of a port or, when one of them says so, by none', () => {
+    const https = (host: string, port: number, http2 = true) =>
+      serviceAt(`${host}${port}`, port, { scheme: 'https', host, nginx: { ssl: true, http2 } });
+    const text = configurationOf([
+      https('a', 443),
+      https('b', 443),
+      https('a', 8443),
+      https('b', 8443, false),
+      serviceAt('c', 80),
+    ]);
+    const listens = [...text.matchAll(/listen (.*);/g)].map(([, words]) => words);
+    expect(listens.sort()).toEqual([
+      '443 ssl http2',
+      '443 ssl http2',
+      '443 ssl http2 default_server',
+      '80 default_server',
+      '8443 ssl',
+      '8443 ssl',
+      '8443 ssl default_server',
+    ]);
   });
 
   test('IPv6 backends are bracketed', () => {
@@ -273,6 +297,7 @@ describe('what is set aside', () => {
         stickySessions: fc.boolean(),
         stickyBy: fc.constantFrom('cookie' as const, 'address' as const),
         ssl: fc.boolean(),
+        http2: fc.boolean(),
         sslCertificate: pem,
         sslKey: pem,
         redirectHttp: fc.boolean(),
@@ -316,7 +341,7 @@ describe('what is set aside', () => {
       /^map [0-9a-f]{12} \d+$/,
       /^map (?:[0-9.]+|\[[0-9a-fA-F:.]+\]):\d+ [0-9a-f]{12}$/,
       /^map default reactor_HASH=\$reactor_at_HASH; Path=\/[A-Za-z0-9._~!&()*+,:=@/-]*; HttpOnly; SameSite=Lax(?:; Secure)?$/,
-      /^server listen \d+(?: ssl)?(?: default_server)?$/,
+      /^server listen \d+(?: ssl(?: http2)?)?(?: default_server)?$/,
       /^server server_name [A-Za-z0-9_.[\]:-]+$/,
       /^server error_page 497 =308 https:\/\/(?:\$host|[A-Za-z0-9_.[\]:-]+)(?::\d+)?\$request_uri$/,
       /^server location (?:= )?\/[A-Za-z0-9._~!&()*+,:=@/-]*$/,

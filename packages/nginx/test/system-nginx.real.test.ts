@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ask, freePort, OwnNginx } from './own-nginx.js';
+import { ask, freePort } from '@reactor/testkit';
+import { OwnNginx } from './own-nginx.js';
 import { serviceAt } from './services.js';
 
 const BINARY = '/usr/sbin/nginx';

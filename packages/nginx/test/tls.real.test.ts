@@ -3,8 +3,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
+import { ask, freePort } from '@reactor/testkit';
 import { selfSigned } from '../src/self-signed.js';
-import { ask, freePort, OwnNginx } from './own-nginx.js';
+import { OwnNginx } from './own-nginx.js';
 import { backendAt, serviceAt } from './services.js';
 
 /** TLS as clients see it: OpenSSL and curl against a real nginx. */
@@ -82,6 +83,22 @@ test('names of one port have their own certificates, given or made here; an unkn
   const fingerprint = (text: string) => /-----BEGIN CERTIFICATE-----[^-]+/.exec(text)?.[0];
   expect(fingerprint((await handshake(port, 'b.test')).text)).toBe(fingerprint(made.text));
   expect(nginx.reloads()).toBe(reloads + 1);
+});
+
+test('HTTP/2 is spoken with who can, and HTTP/1.1 with who cannot or where it is turned off', async () => {
+  const balancer = await nginx.open();
+  const [both, plain] = [await freePort(), await freePort()];
+  const { port: backend } = await nginx.backend((request, response) =>
+    response.end(`${request.headers.host} ${request.httpVersion}`),
+  );
+  const service = (port: number, http2: boolean) =>
+    serviceAt(`a${port}`, port, { scheme: 'https', backends: [backendAt(backend)], nginx: { ssl: true, http2 } });
+  await balancer.apply([service(both, true), service(plain, false)]);
+  const curl = async (port: number, version: string) =>
+    (await promisify(execFile)('curl', ['-sSk', version, '-w', ' %{http_version}', `https://localhost:${port}/`])).stdout;
+  expect(await curl(both, '--http2')).toBe(`localhost:${both} 1.1 2`);
+  expect(await curl(both, '--http1.1')).toBe(`localhost:${both} 1.1 1.1`);
+  expect(await curl(plain, '--http2')).toBe(`localhost:${plain} 1.1 1.1`);
 });
 
 test('TLS 1.2 and 1.3 are spoken, whatever the default server of the port is, and nothing older', async () => {

@@ -1,7 +1,6 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeError, ReactorError } from '@reactor/core';
-import { errorCode } from './error-code.js';
+import { describeError, hasCode, ReactorError } from '@reactor/core';
 
 const LOCK = 'lock';
 /** Each attempt either takes the lock, finds its holder alive or removes one stale lock; two racing starts need at most three. */
@@ -45,7 +44,7 @@ function take(path: string, aside: string, own: string): boolean {
     linkSync(aside, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   } finally {
     rmSync(aside, { force: true });
@@ -67,7 +66,7 @@ function clearStale(path: string, aside: string, directory: string): void {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return;
+    if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
   if (readIfThere(aside) !== holder) linkSync(aside, path);
@@ -88,7 +87,7 @@ function startOf(pid: number): string | undefined {
       process.kill(pid, 0);
       return 'unknown';
     } catch (error) {
-      return errorCode(error) === 'EPERM' ? 'unknown' : undefined;
+      return hasCode(error, 'EPERM') ? 'unknown' : undefined;
     }
   }
   const stat = readIfThere(`/proc/${pid}/stat`);
@@ -105,7 +104,7 @@ function readIfThere(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ESRCH') return null;
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return null;
     throw error;
   }
 }

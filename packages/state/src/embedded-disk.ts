@@ -1,10 +1,9 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { describeError, type Json, type LogEntry, ReactorError } from '@reactor/core';
+import { describeError, hasCode, type Json, type LogEntry, ReactorError } from '@reactor/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { HeldEntry, LogWrite } from './draft.js';
-import { errorCode } from './error-code.js';
 import type { StateIdentity } from './identity.js';
 
 const FORMAT = 'reactor-state-1';
@@ -223,7 +222,7 @@ function readSeal(directory: string): Seal | null {
   try {
     text = readFileSync(join(directory, SEAL), 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null;
+    if (hasCode(error, 'ENOENT')) return null;
     throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
   }
   try {
@@ -255,7 +254,7 @@ function checkData(directory: string, seal: Seal | null): void {
       closeSync(file);
     }
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
+    if (!hasCode(error, 'ENOENT')) throw unavailable(directory, `cannot be read: ${describeError(error)}`, error);
     if (seal !== null && seal.bytes > 0) throw damaged(directory, `${DATA} is missing`);
     return;
   }

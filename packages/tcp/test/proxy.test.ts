@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { until } from '@reactor/testkit';
+import { freePort, until } from '@reactor/testkit';
 import { PROTOCOL, type Target, type Terms } from '../src/document.js';
 import { TcpProxy } from '../src/proxy.js';
 
@@ -39,13 +39,6 @@ async function aBackend(id: string, serve: (socket: Socket) => void = (socket) =
 
 function listening(server: Server): Promise<number> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function aProxy(targets: readonly Target[], terms: Partial<Terms> = {}, limit = 1_000) {

@@ -32,6 +32,7 @@ export function aNginxConfig(change: Partial<NginxConfig> = {}): NginxConfig {
     ssl: false,
     sslCertificate: null,
     sslKey: null,
+    http2: true,
     redirectHttp: false,
     redirect: null,
     maxBodyBytes: 0,

@@ -9,8 +9,8 @@ export interface CommandOutcome {
 const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Runs a program to its end and answers its standard output; fails, with what it said, unless its status is 0. */
-export async function run(file: string, words: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await collect(file, words, {});
+export async function run(file: string, words: readonly string[], input = ''): Promise<string> {
+  const { status, stdout, stderr } = await collect(file, words, {}, input);
   if (status !== 0) throw new Error(`${file} ${words.join(' ')} ended with status ${status}: ${stderr}`);
   return stdout;
 }

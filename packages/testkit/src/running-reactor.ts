@@ -34,7 +34,7 @@ export interface RunningReactor {
     input?: string,
   ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>;
   /** Docker's command line on the sandbox's engine. */
-  dockerCli(words: readonly string[]): Promise<string>;
+  dockerCli(words: readonly string[], input?: string): Promise<string>;
   get<T>(path: string): Promise<T>;
   log(): string;
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -135,7 +135,8 @@ export async function startReactor(options: RunningReactorOptions = {}): Promise
     if (status !== 0) throw new Error(`reactor ${words.join(' ')} ended with status ${status}: ${stderr}${stdout}`);
     return stdout;
   };
-  const dockerCli = (words: readonly string[]): Promise<string> => run('docker', ['-H', `unix://${host.docker}`, ...words]);
+  const dockerCli: RunningReactor['dockerCli'] = (words, input) =>
+    run('docker', ['-H', `unix://${host.docker}`, ...words], input);
 
   const stop = async (): Promise<void> => {
     const cluster = /cluster ([0-9a-zA-Z-]+)/.exec(log())?.[1];

@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
-import { hasCode } from './system-error.js';
+import { hasCode } from '@reactor/core';
 
 /**
- * Whether nginx could listen on a port, found by listening there for a moment. nginx itself only says so in its error
- * log, after it has kept its old configuration. The answer is a reason for people, or null when the port is free.
+ * Why a load balancer could not listen on a port, found by listening there for a moment; null when it is free. Load balancers
+ * themselves only say so in a log, and nginx after it has kept its old configuration.
  */
 export async function whyUnavailable(port: number, ipv6: boolean): Promise<string | null> {
   const reason = await tryListen(port, '0.0.0.0');
@@ -15,8 +15,8 @@ function tryListen(port: number, host: string): Promise<string | null> {
     const server = createServer();
     server.once('error', (error) => {
       if (hasCode(error, 'EADDRINUSE')) resolve(`port ${port} is taken by another program`);
-      else if (hasCode(error, 'EACCES')) resolve(`port ${port} needs more rights than nginx is started with`);
-      // Anything else (no such address family) is for nginx to judge.
+      else if (hasCode(error, 'EACCES')) resolve(`port ${port} needs more rights than load balancers are started with`);
+      // Anything else (no such address family) is for the load balancer to judge.
       else resolve(null);
     });
     server.listen({ port, host, ipv6Only: true, exclusive: true }, () => server.close(() => resolve(null)));

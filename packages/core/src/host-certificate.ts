@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { NginxService as Service } from '@reactor/core';
-import { compare, type KeyPair, serverKey } from './virtual-service.js';
+import type { NginxConfig } from './balancer-config.js';
+import { serverKey } from './endpoint-url.js';
+import type { EndpointUrl } from './model.js';
+import { compareText } from './plain-text.js';
 
 /**
  * The certificate of each host and port, of which there is one, whatever its endpoints give. Where they differ the one that
@@ -13,17 +15,29 @@ export interface HostCertificates {
   readonly remarks: readonly string[];
 }
 
+export interface KeyPair {
+  /** The chain, PEM. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface CertificateGiver {
+  readonly endpoint: string;
+  readonly url: EndpointUrl;
+  readonly settings: Pick<NginxConfig, 'sslCertificate' | 'sslKey'>;
+}
+
 interface Given {
   readonly endpoint: string;
   readonly pair: KeyPair;
 }
 
-export function hostCertificates(services: readonly Service[]): HostCertificates {
+export function hostCertificates(givers: readonly CertificateGiver[]): HostCertificates {
   const given = new Map<string, Given[]>();
-  for (const { endpoint, url, nginx } of services) {
-    if (nginx.sslCertificate === null || nginx.sslKey === null) continue;
-    const pair = { certificate: nginx.sslCertificate, key: nginx.sslKey };
-    given.set(serverKey(url), [...(given.get(serverKey(url)) ?? []), { endpoint, pair }]);
+  for (const { endpoint, url, settings } of givers) {
+    const { sslCertificate: certificate, sslKey: key } = settings;
+    if (url.scheme !== 'https' || certificate === null || key === null) continue;
+    given.set(serverKey(url), [...(given.get(serverKey(url)) ?? []), { endpoint, pair: { certificate, key } }]);
   }
   const pairs = new Map<string, KeyPair>();
   const remarks: string[] = [];
@@ -43,7 +57,7 @@ function longestValid(all: readonly Given[]): Given {
   if (all.every(({ pair }) => isSame(pair, first.pair))) return first;
   return all
     .map((each) => ({ each, endMs: endMs(each.pair.certificate) }))
-    .sort((a, b) => b.endMs - a.endMs || compare(a.each.endpoint, b.each.endpoint))[0]!.each;
+    .sort((a, b) => b.endMs - a.endMs || compareText(a.each.endpoint, b.each.endpoint))[0]!.each;
 }
 
 const isSame = (a: KeyPair, b: KeyPair): boolean => a.certificate === b.certificate && a.key === b.key;

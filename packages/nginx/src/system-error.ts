@@ -1,4 +1,0 @@
-/** Whether a thrown thing is the operating system saying that, e.g. `ENOENT`. */
-export function hasCode(error: unknown, code: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
-}
