@@ -1,5 +1,6 @@
 import {
   type At,
+  type BalancerKind,
   type Clock,
   type Cluster,
   type ContainerEngine,
@@ -12,6 +13,7 @@ import {
   type Meter,
   type PortKeeper,
   readCluster,
+  refusingBackends,
   type StateStore,
   type StateView,
   spentBackends,
@@ -49,6 +51,8 @@ export interface AgentOptions {
   readonly store: StateStore;
   readonly engine: ContainerEngine;
   readonly balancer: LoadBalancer;
+  /** Those whose programs are here now. */
+  readonly balancers?: (() => readonly BalancerKind[]) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   /** How containers are checked; default: over the network. */
@@ -107,6 +111,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ports: createPortPool(options.portRange, options.random(), options.portsHandedOut),
     tell: diary.tell,
     isSpent: (instance) => spent.has(instance),
+    refusals: (instance) => refusing.get(instance) ?? 0,
     wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),
     signal,
   });
@@ -133,6 +138,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const surges = createSurgeDetector();
   const sessions = createClientSessions({ store, clock, host, balancer, tell: diary.tell });
   let spent: ReadonlySet<string> = new Set();
+  let refusing: ReadonlyMap<string, number> = new Map();
   const sight = createSight(store, clock, fence, (problem) => {
     if (problem === null) log('info', 'the cluster state is followed again');
     else log('error', problem);
@@ -169,9 +175,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     meter.set('reactor_log_lag_bytes', {}, report.lagBytes);
     await publish(report);
     if (surges.jumped(report)) options.surge();
-    const now = spentBackends(report);
-    if ([...now].some((instance) => !spent.has(instance))) loops.instances.wake();
-    spent = now;
+    const now = { spent: spentBackends(report), refusing: refusingBackends(report) };
+    const isNews =
+      [...now.spent].some((instance) => !spent.has(instance)) ||
+      [...now.refusing].some(([instance, times]) => times > (refusing.get(instance) ?? 0));
+    ({ spent, refusing } = now);
+    if (isNews) loops.instances.wake();
     await sessions.publish();
     complaints.settle('traffic');
   };

@@ -4,7 +4,7 @@ import { type Probe, probe, type Target } from './probe.js';
 /**
  * The health of one running container. It begins unready; the first passed check makes it ready. From then on a check
  * fails only when `FALL` tries in a row fail, and `errorMarks` failed checks in a row make it unhealthy; any passed check
- * makes it ready again.
+ * makes it ready again. What this host's load balancer could not reach counts as a failed check, too.
  */
 export interface Health {
   readonly ready: boolean;
@@ -34,6 +34,12 @@ export interface HealthWatch {
   readonly changed: (health: Health) => void;
 }
 
+export interface HealthWatching {
+  /** One more failed check, which somebody else made. */
+  fail(problem: string): void;
+  readonly ended: Promise<void>;
+}
+
 /** A service that boots in 30 ms should not wait 250 for its next check; one that boots in a minute should not be hammered. */
 const FIRST_RETRY_MS = 4;
 const LONGEST_RETRY_MS = 250;
@@ -43,30 +49,38 @@ const FALL = 3;
 const FALL_GAP_MS = 200;
 
 /** Runs until the signal aborts; tells every change of the health. */
-export async function watchHealth(watch: HealthWatch): Promise<void> {
+export function watchHealth(watch: HealthWatch): HealthWatching {
   let health = watch.initial;
   const tell = (next: Health): void => {
     health = next;
     if (!watch.signal.aborted) watch.changed(next);
   };
   const ready = (): Health => ({ ...UNREADY, ready: true, wasReady: true, readyAtMs: health.readyAtMs ?? watch.clock.now() });
+  const fail = (problem: string): void => {
+    const marks = health.marks + 1;
+    const failed = marks >= watch.errorMarks;
+    tell({ ...health, marks, failed, ready: health.ready && !failed, error: problem });
+  };
 
-  if (watch.target === null) return tell(ready());
-  if (!health.wasReady)
-    await untilReady(watch, watch.target, (next) => tell(next === null ? ready() : { ...health, failed: true, error: next }));
-
-  while (!watch.signal.aborted) {
-    await watch.clock.sleep(watch.check.intervalMs, watch.signal);
-    if (watch.signal.aborted) return;
-    const problem = await check(watch, watch.target);
-    if (problem === null) {
-      if (!health.ready || health.marks > 0) tell(ready());
-    } else {
-      const marks = health.marks + 1;
-      const failed = marks >= watch.errorMarks;
-      tell({ ...health, marks, failed, ready: health.ready && !failed, error: problem });
+  const follow = async (): Promise<void> => {
+    if (watch.target === null) return tell(ready());
+    if (!health.wasReady)
+      await untilReady(watch, watch.target, (next) => tell(next === null ? ready() : { ...health, failed: true, error: next }));
+    while (!watch.signal.aborted) {
+      await watch.clock.sleep(watch.check.intervalMs, watch.signal);
+      if (watch.signal.aborted) return;
+      const problem = await check(watch, watch.target);
+      if (problem !== null) fail(problem);
+      else if (!health.ready || health.marks > 0) tell(ready());
     }
-  }
+  };
+  return {
+    // Before it was ready nobody was sent there, and its own checks are the ones that count.
+    fail: (problem) => {
+      if (health.wasReady) fail(problem);
+    },
+    ended: follow(),
+  };
 }
 
 /** Tells null once the target answers; tells the problem once if that takes longer than the start timeout, and goes on trying. */

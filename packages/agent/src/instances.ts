@@ -12,11 +12,12 @@ import {
   type Meter,
   ReactorError,
 } from '@reactor/core';
-import { type Health, UNREADY, watchHealth } from './health.js';
+import { type Health, watchHealth } from './health.js';
 import { changedReports, rememberedHealth, reportOf } from './instance-report.js';
 import { type LaunchOptions, launch } from './launch.js';
 import type { PortPool } from './port-pool.js';
 import type { Probe } from './probe.js';
+import { forget, stopWatching, type Tracked, trackedOf } from './tracked-instance.js';
 import { createTurnstile } from './turnstile.js';
 
 /**
@@ -45,6 +46,8 @@ export interface InstancesOptions {
   readonly log: (level: LogLevel, message: string) => void;
   /** Whether the load balancer has used an instance up. */
   readonly isSpent?: ((instance: string) => boolean) | undefined;
+  /** Connect errors in a row that this host's load balancers have had with an instance. */
+  readonly refusals?: ((instance: string) => number) | undefined;
   /** A line of an endpoint's own log. */
   readonly tell: (endpoint: string, level: LogLevel, event: string, message: string) => void;
   /** Something changed that a report should say soon; of containers, Docker has to be asked for them anew. */
@@ -55,17 +58,6 @@ export interface InstancesOptions {
 export interface Instances {
   /** Acts on what is meant, if that is admitted, and returns the commit that reports what is; null when nothing changed. */
   reconcile(cluster: Cluster, containers: readonly Container[], admitted: boolean): Commit | null;
-}
-
-interface Tracked {
-  task: 'pulling' | 'starting' | 'removing' | null;
-  health: Health;
-  watching: { readonly key: string; readonly stop: AbortController } | null;
-  startFailure: string | null;
-  retryAtMs: number;
-  hostPort: number | null;
-  /** The container that was removed last; a listing from before may still name it. */
-  removed: string | null;
 }
 
 /** A Docker, or a disk, that does not answer now may answer in a second; asking faster only adds to its load. */
@@ -167,7 +159,6 @@ export function createInstances(options: InstancesOptions): Instances {
     if (one.watching?.key === key) return;
     stopWatching(one);
     const stop = new AbortController();
-    one.watching = { key, stop };
     one.health = rememberedHealth(known, container);
     const changed = (health: Health): void => {
       if (health.wasReady && !one.health.wasReady) tellReady(record, container, health);
@@ -177,7 +168,7 @@ export function createInstances(options: InstancesOptions): Instances {
       one.health = health;
       options.wake('health');
     };
-    void watchHealth({
+    const { fail, ended } = watchHealth({
       check: record.healthCheck,
       target: container.address,
       startTimeoutMs: record.startTimeoutMs,
@@ -187,7 +178,9 @@ export function createInstances(options: InstancesOptions): Instances {
       clock,
       signal: stop.signal,
       changed,
-    }).catch((error) => log('error', `health check of ${record.id} ended: ${describeError(error)}`));
+    });
+    one.watching = { key, stop, fail };
+    ended.catch((error) => log('error', `health check of ${record.id} ended: ${describeError(error)}`));
   };
 
   const tellReady = (record: InstanceRecord, container: Container, health: Health): void => {
@@ -256,6 +249,9 @@ export function createInstances(options: InstancesOptions): Instances {
       const container = byInstance.get(record.id) ?? null;
       const known = cluster.reports.get(record.id)?.value ?? null;
       act(record, container, known, one, admitted);
+      const refused = options.refusals?.(record.id) ?? 0;
+      if (one.refusals.failsWith(refused))
+        one.watching?.fail(`the load balancer of ${host} could not connect ${refused} times in a row`);
       const { health, task, startFailure } = one;
       const spent = options.isSpent?.(record.id) ?? false;
       reports.push(reportOf({ record, container, known, health, task, startFailure, spent }));
@@ -266,31 +262,4 @@ export function createInstances(options: InstancesOptions): Instances {
   };
 
   return { reconcile };
-}
-
-function trackedOf(tracked: Map<string, Tracked>, id: string): Tracked {
-  const known = tracked.get(id);
-  if (known) return known;
-  const made: Tracked = {
-    task: null,
-    health: UNREADY,
-    watching: null,
-    startFailure: null,
-    retryAtMs: Number.NEGATIVE_INFINITY,
-    hostPort: null,
-    removed: null,
-  };
-  tracked.set(id, made);
-  return made;
-}
-
-function forget(tracked: Map<string, Tracked>, id: string, one: Tracked): void {
-  if (one.task !== null) return;
-  stopWatching(one);
-  tracked.delete(id);
-}
-
-function stopWatching(one: Tracked): void {
-  one.watching?.stop.abort();
-  one.watching = null;
 }

@@ -24,6 +24,7 @@ let server: Server;
 let status = 200;
 let stop: AbortController;
 let told: Health[];
+let failed: (problem: string) => void;
 
 beforeEach(async () => {
   status = 200;
@@ -42,7 +43,7 @@ function watch(
   change: { path?: string | null; errorMarks?: number; startTimeoutMs?: number; initial?: Health } = {},
 ): Promise<void> {
   const { port } = server.address() as AddressInfo;
-  return watchHealth({
+  const watching = watchHealth({
     check: { path: change.path === undefined ? '/' : change.path, intervalMs: 1_000, timeoutMs: 1_000 },
     target: { host: '127.0.0.1', port },
     startTimeoutMs: change.startTimeoutMs ?? 60_000,
@@ -52,6 +53,8 @@ function watch(
     signal: stop.signal,
     changed: (health) => void told.push(health),
   });
+  failed = watching.fail;
+  return watching.ended;
 }
 
 const last = (): Health | undefined => told.at(-1);
@@ -85,6 +88,18 @@ test('fewer failed checks than error_marks leave it ready', async () => {
   status = 503;
   await until('checks have failed', 5_000, () => (last()?.marks ?? 0) >= 2);
   expect(last()).toMatchObject({ ready: true, failed: false });
+});
+
+test('what somebody else could not reach is a failed check like any other, ended by the first that passes', async () => {
+  void watch({ errorMarks: 2 });
+  failed('before it was ready');
+  await until('it is ready', 5_000, () => last()?.ready === true);
+  failed('no connection');
+  expect(last()).toMatchObject({ ready: true, marks: 1, error: 'no connection' });
+  failed('no connection');
+  expect(last()).toMatchObject({ ready: false, failed: true, marks: 2 });
+  await until('it is ready again', 5_000, () => last()?.ready === true);
+  expect(last()).toMatchObject({ marks: 0, failed: false, error: null });
 });
 
 test('one that never answers is told as failed after its start timeout, and may still come up', async () => {

@@ -15,6 +15,7 @@ import {
 import { aContainerConfig, createFakeEngine, type FakeEngine, until } from '@reactor/testkit';
 import { createInstances, type Instances } from '../src/instances.js';
 import { createPortPool } from '../src/port-pool.js';
+import { probe } from '../src/probe.js';
 
 /** The agent's instances against an engine in memory; the "service" is a real socket on the one port of its range. */
 
@@ -25,6 +26,10 @@ let instances: Instances;
 let told: string[];
 let stop: AbortController;
 let reports: Map<string, InstanceReport>;
+/** What the load balancer says of the instance. */
+let refusals: number;
+/** Checks that are made but not answered; null answers them. */
+let held: number | null;
 
 const clock = {
   now: () => Date.now(),
@@ -48,6 +53,8 @@ beforeEach(async () => {
   port = (service.address() as AddressInfo).port;
   engine = createFakeEngine();
   reports = new Map();
+  refusals = 0;
+  held = null;
   agent();
 });
 
@@ -76,6 +83,12 @@ function agent(): void {
     tell: (_endpoint, _level, event) => void told.push(event),
     newToken: () => 'token-of-the-test',
     wake: () => undefined,
+    refusals: () => refusals,
+    probe: (...asked) => {
+      if (held === null) return probe(...asked);
+      held += 1;
+      return new Promise(() => undefined);
+    },
     signal: stop.signal,
   });
 }
@@ -211,6 +224,50 @@ test('any number of starts costs the signal of the agent one listener, and all o
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1);
   stop.abort();
   expect(given.every(({ aborted }) => aborted)).toBe(true);
+});
+
+describe('an instance that the load balancer cannot connect to', () => {
+  /** Ready, and no check of its own passes from then on, which would begin the row anew. */
+  const ready = async (errorMarks: number): Promise<InstanceRecord> => {
+    const instance = record({ errorMarks });
+    await untilState('ready', instance);
+    held = 0;
+    await until('its next check is under way', 5_000, () => held !== 0);
+    return instance;
+  };
+  const refuse = async (times: number, instance: InstanceRecord): Promise<void> => {
+    refusals = times;
+    await round(instance);
+    await round(instance);
+  };
+
+  test.each([1, 2])(
+    'fails a check with every third refusal in a row, and is unhealthy after error_marks = %i',
+    async (errorMarks) => {
+      const instance = await ready(errorMarks);
+      for (let marks = 1; marks <= errorMarks; marks++) {
+        await refuse(3 * marks - 1, instance);
+        expect(report()).toMatchObject({ state: 'ready', marks: marks - 1 });
+        await refuse(3 * marks, instance);
+        expect(report()).toMatchObject({ marks });
+      }
+      const error = `the load balancer of vm1 could not connect ${3 * errorMarks} times in a row`;
+      expect(report()).toMatchObject({ state: 'unhealthy', error });
+      expect(told).toContain('UNHEALTHY_INSTANCE');
+    },
+  );
+
+  test('is as good as new after an answer, and what a former daemon has counted says nothing', async () => {
+    const instance = await ready(1);
+    for (const times of [2, 0, 2, 1, 0]) await refuse(times, instance);
+    expect(report()).toMatchObject({ state: 'ready', marks: 0 });
+    refusals = 5;
+    agent();
+    await refuse(5, instance);
+    expect(report()).toMatchObject({ state: 'ready', marks: 0 });
+    await refuse(8, instance);
+    expect(report()).toMatchObject({ state: 'unhealthy' });
+  });
 });
 
 test('a Docker that is silent for a moment fails no start', async () => {

@@ -54,6 +54,21 @@ export interface TrafficReport {
   readonly lagBytes: number;
 }
 
+/** As many connect errors in a row are one failed check, as three tries of our own are. */
+export const REFUSALS_PER_MARK = 3;
+
+/** Connect errors in a row, by instance, of those that have any. */
+export function refusingBackends(report: TrafficReport): ReadonlyMap<string, number> {
+  const refusing = new Map<string, number>();
+  for (const { backends } of Object.values(report.endpoints)) {
+    for (const [id, { refused }] of Object.entries(backends)) {
+      // Served under two urls, it is one instance with two counts.
+      if (refused > 0) refusing.set(id, Math.max(refused, refusing.get(id) ?? 0));
+    }
+  }
+  return refusing;
+}
+
 /** The instances that a session has used up. */
 export function spentBackends(report: TrafficReport): ReadonlySet<string> {
   const backends = Object.values(report.endpoints).flatMap((endpoint) => Object.entries(endpoint.backends));

@@ -1,4 +1,11 @@
-import { type BackendTraffic, binOf, type EndpointTraffic, type HaproxyService, type TrafficBucket } from '@reactor/core';
+import {
+  type BackendTraffic,
+  binOf,
+  type EndpointTraffic,
+  type HaproxyService,
+  REFUSALS_PER_MARK,
+  type TrafficBucket,
+} from '@reactor/core';
 import type { LogLine } from './access-log.js';
 import type { ServerFigures } from './runtime.js';
 import { groupServices, serverName } from './virtual-service.js';
@@ -199,7 +206,7 @@ function reportBackend(backend: BackendSeries, since: number, reach: number): Ba
     requests += bucket.requests;
     errors += bucket.errors;
   }
-  // What haproxy's own checks found down counts as refusing, whether or not a request came to try it.
-  const down = backend.down && backend.retiredAtMs === null ? 1 : 0;
+  // What haproxy's own checks found down counts as a failed check, whether or not a request came to try it.
+  const down = backend.down && backend.retiredAtMs === null ? REFUSALS_PER_MARK : 0;
   return { active: backend.active, requests, errors, refused: Math.max(backend.refused, down) };
 }

@@ -1,3 +1,4 @@
+import { REFUSALS_PER_MARK } from '@reactor/core';
 import type { LogLine } from '../src/access-log.js';
 import type { ServerFigures } from '../src/runtime.js';
 import { Traffic } from '../src/traffic.js';
@@ -68,7 +69,7 @@ test('connections are those of all workers, and those of one that drains count o
   expect(seen.report(NOW)['web']?.active).toBe(0);
 });
 
-test('connect errors count since one was answered; what is down counts as refusing', () => {
+test('connect errors count since one was answered; what is down counts as a failed check', () => {
   const seen = traffic();
   const refused = () => seen.report(NOW)['web']?.backends['a']?.refused;
   seen.observe(new Map([[1, [figures({ connectErrors: 5 })]]]), 1);
@@ -78,7 +79,7 @@ test('connect errors count since one was answered; what is down counts as refusi
   seen.count(line(), NOW);
   expect(refused()).toBe(0);
   seen.observe(new Map([[1, [figures({ connectErrors: 8, down: true })]]]), 1);
-  expect(refused()).toBe(1);
+  expect(refused()).toBe(REFUSALS_PER_MARK);
   // An old worker checks no more: what it says of health is the past.
   seen.observe(
     new Map([
