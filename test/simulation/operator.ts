@@ -62,7 +62,7 @@ function contextOf(world: World, process: Process, oracles: Oracles): ApiContext
     telemetry: { meter: { add: nothing, set: nothing, observe: nothing } } as unknown as ApiContext['telemetry'],
     moment: momentReader(store),
     engine: null,
-    claims: createClaimChecker(),
+    claims: createClaimChecker(() => null),
     keyNeeded: () => null,
     follow: () => null,
   };

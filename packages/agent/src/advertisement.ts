@@ -1,4 +1,5 @@
 import {
+  type BalancerKind,
   type Clock,
   type ContainerEngine,
   describeError,
@@ -30,6 +31,8 @@ export interface AdvertisementOptions {
   /** In place of the three above, where they can change while it runs; asked at every round. */
   readonly offer?: (() => HostOffer) | undefined;
   readonly version: string;
+  /** Load balancers whose programs are here now. */
+  readonly balancers?: (() => readonly BalancerKind[]) | undefined;
   /** The newest term of leadership this host has obeyed. */
   readonly epochSeen: () => EpochMark | null;
   /** What the state last had of this host, and when it was asked, by the monotonic clock; null before it was. */
@@ -121,7 +124,11 @@ export function createAdvertisement(options: AdvertisementOptions): Advertisemen
 
 async function describe(options: AdvertisementOptions, startedAtMs: number, before: HostRecord | null): Promise<HostRecord> {
   const { host: id, name, address, advertisedUrl: apiUrl, slots, overcommit, version } = options;
-  const own = { id, name, address, apiUrl, slots, overcommit, version, startedAtMs, epochSeen: options.epochSeen() };
+  const balancers = options.balancers?.();
+  const own = {
+    ...{ id, name, address, apiUrl, slots, overcommit, version, startedAtMs, epochSeen: options.epochSeen() },
+    ...(balancers === undefined ? {} : { balancers }),
+  };
   try {
     const facts = await options.engine.facts();
     return {

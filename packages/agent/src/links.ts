@@ -1,11 +1,12 @@
-import type {
-  At,
-  Cluster,
-  ContainerConfig,
-  EndpointConfig,
-  EndpointRecord,
-  InstanceRecord,
-  LinkedAddresses,
+import {
+  type At,
+  type Cluster,
+  type ContainerConfig,
+  type EndpointConfig,
+  type EndpointRecord,
+  endpointCalled,
+  type InstanceRecord,
+  type LinkedAddresses,
 } from '@reactor/core';
 import type { InstancesOptions } from './instances.js';
 
@@ -14,8 +15,8 @@ import type { InstancesOptions } from './instances.js';
  * is the same on every host and stays while instances come and go, so nothing in the container ever has to be told again.
  *
  *  1. The name is the URL's own host where it has one, for that is what the load balancer tells endpoints apart by.
- *  2. An endpoint that is not there, or has no url, is in `missing` and holds nothing up: a service must not go down with
- *     one that was removed. Its name is given all the same, as it will mean the same host when the endpoint is there.
+ *  2. An endpoint that is not there, or has no url with a port, is in `missing` and holds nothing up: a service must not go
+ *     down with one that was removed. Its name is given all the same, as it will mean the same host when the endpoint is there.
  */
 export interface Linked extends LinkedAddresses {
   readonly missing: readonly string[];
@@ -32,8 +33,13 @@ export function linkedAddresses(
   // A record of a daemon before links has none.
   const { links = [] } = container as Partial<ContainerConfig>;
   for (const { endpoint, alias } of links) {
-    const record = cluster.endpoints.get(endpoint);
-    const url = record === undefined || record.value.state === 'REMOVED' ? null : (resolve(record)?.url ?? null);
+    const record = endpointCalled(cluster, endpoint);
+    const url = record === null ? null : (resolve(record)?.url ?? null);
+    // A name of dnsmasq's means its instances, each at a port of its own; here it would mean the load balancer.
+    if (url?.scheme === 'dns') {
+      missing.push(endpoint);
+      continue;
+    }
     const host = url?.host ?? alias;
     // An address needs no name. The alias is there as well, for programs with the name built in.
     for (const name of [alias, host]) if (!isAddress(name)) hostNames.add(name);
@@ -60,7 +66,7 @@ export function createLinked(
 ): (record: InstanceRecord) => Promise<LinkedAddresses> {
   return async (record) => {
     const { missing, ...linked } = linkedAddresses(record, await see(), resolve);
-    const without = `${record.id} starts without the address of ${missing.join(', ')}: no such endpoint, or it has no url`;
+    const without = `${record.id} starts without the address of ${missing.join(', ')}: no such endpoint, or it has no url with a port`;
     if (missing.length > 0) tell(record.endpoint, 'warning', 'LINK_MISSING', without);
     return linked;
   };

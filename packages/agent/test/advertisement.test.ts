@@ -1,4 +1,4 @@
-import type { HostRecord } from '@reactor/core';
+import type { BalancerKind, HostRecord } from '@reactor/core';
 import { KEYS } from '@reactor/core';
 import { createFakeEngine, createFakeStore } from '@reactor/testkit';
 import { createAdvertisement, HOST_LEASE_MS } from '../src/advertisement.js';
@@ -43,6 +43,24 @@ test('a Docker that hangs does not cost the host its lease, and is asked once', 
     expect([...(await store.read(KEYS.host('vm1'))).entries.keys()]).toEqual([KEYS.host('vm1')]);
   }
   expect(asked).toBe(2);
+});
+
+test('the load balancers that are there are told, and one that was installed meanwhile with the next look', async () => {
+  const clock = fastClock();
+  const store = createFakeStore({ now: clock.now });
+  let there: readonly BalancerKind[] = ['tcp'];
+  const about = { host: 'vm1', name: 'vm1', address: '10.0.0.1', advertisedUrl: null, slots: 1, overcommit: 0, labels: {} };
+  const seen = { version: '1', epochSeen: () => null, stored: () => null, balancers: () => there };
+  const advertisement = createAdvertisement({ ...about, ...seen, store, clock, engine: createFakeEngine() });
+  const told = async () => {
+    await advertisement.round();
+    const entry = (await store.read(KEYS.host('vm1'))).entries.get(KEYS.host('vm1'))!;
+    return (entry.value as unknown as HostRecord).balancers;
+  };
+  expect(await told()).toEqual(['tcp']);
+  there = ['nginx', 'tcp'];
+  clock.pass(HOST_LEASE_MS);
+  expect(await told()).toEqual(['nginx', 'tcp']);
 });
 
 test('a clock that is set back does not cost the host its lease', async () => {

@@ -79,6 +79,25 @@ test.each([
   expect(linked(links, url, state)).toEqual({ hostNames: ['db'], environment: [], missing: [missing] });
 });
 
+test('a name of dnsmasq is no address: it is told as missing, and does not come to mean this host', () => {
+  const url = { scheme: 'dns', host: 'db', port: 0, path: '/' } as const;
+  expect(linked([{ endpoint: 'db', alias: 'db' }], url)).toEqual({ hostNames: [], environment: [], missing: ['db'] });
+});
+
+test('an endpoint is linked to by whatever it is called now', () => {
+  const { endpoints, ...rest } = cluster({ db: 'RUNNING' });
+  const names = new Map([
+    ['store', { value: { endpoint: 'db' }, revision: 2 }],
+    ['db', { value: { endpoint: null }, revision: 2 }],
+  ]);
+  const linkedAs = (endpoint: string) =>
+    linkedAddresses(startOf({ links: [{ endpoint, alias: 'db' }] }), { ...rest, endpoints, names }, () =>
+      anEndpointConfig({ url: URL_OF_ALL }),
+    );
+  expect(linkedAs('store').environment).toHaveLength(3);
+  expect(linkedAs('db').missing).toEqual(['db']);
+});
+
 test('what is missing is told in the log of the endpoint that starts', async () => {
   const told: string[] = [];
   const tell = (...line: readonly string[]): void => void told.push(line.join(' '));
@@ -91,5 +110,7 @@ test('what is missing is told in the log of the endpoint that starts', async () 
   expect(await linkedOf(start)).toMatchObject({ hostNames: ['db'] });
   expect(told).toEqual([]);
   await linkedOf({ ...start, ...startOf({ links: [{ endpoint: 'gone', alias: 'gone' }] }) });
-  expect(told).toEqual(['web warning LINK_MISSING i1 starts without the address of gone: no such endpoint, or it has no url']);
+  expect(told).toEqual([
+    'web warning LINK_MISSING i1 starts without the address of gone: no such endpoint, or it has no url with a port',
+  ]);
 });

@@ -141,6 +141,28 @@ describe('an endpoint that names an instances_source', () => {
     expect(served(world)?.backends.map(({ id }) => id)).toEqual([...own, 'static:10.2.2.2:80']);
   });
 
+  test('finds it by whatever it is called now', () => {
+    const world = twoEndpoints();
+    const cluster = world.cluster();
+    const [web, own] = ['web', 'zoo'].map((name) => world.instances(name).map(({ id }) => id));
+    const under = (name: string) =>
+      servicesOf(
+        {
+          ...cluster,
+          names: new Map([
+            ['web', { value: { endpoint: null }, revision: 1 }],
+            ['shop', { value: { endpoint: 'web' }, revision: 1 }],
+          ]),
+        },
+        ({ value }) => (value.name === 'web' ? source : { ...canary, instancesSource: name }),
+        'vm1',
+      )
+        .find(({ endpoint }) => endpoint === 'zoo')
+        ?.backends.map(({ id }) => id);
+    expect(under('shop')).toEqual([...web!, 'static:10.1.1.1:80']);
+    expect(under('web')).toEqual([...own!, 'static:10.2.2.2:80']);
+  });
+
   test("watches the connections to that one's draining instances", () => {
     const world = twoEndpoints();
     const ids = world.instances('web').map(({ id }) => id);

@@ -12,7 +12,7 @@ import {
 } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { type Place, placeOf } from './endpoint-place.js';
-import { checkSources } from './endpoint-sources.js';
+import { checkOthers } from './endpoint-sources.js';
 import { checkIfMatch, type IfMatch } from './if-match.js';
 import { quoted } from './offending-value.js';
 import { type StoredSettings, settingsRecord } from './settings.js';
@@ -75,7 +75,7 @@ export async function commitEndpoint(context: ApiContext, change: Change): Promi
     const next = change.next(live?.value ?? null, moment.cluster, stored);
     if (live === null) checkIfMatch(change.ifMatch, null, `endpoint ${quoted(change.name)}`);
     const { record, draft } = next;
-    const named = draft === null ? [] : checkSources(stored, draft.config, moment.cluster);
+    const named = draft === null ? [] : checkOthers(stored, draft.config, moment.cluster);
     // Asked for when it is done: of a hundred at the same moment each tries a hundred times.
     const warnings = (): readonly string[] =>
       draft === null ? [] : [...draft.warnings, ...named, ...sharing(context, stored, draft.config, moment.cluster)];

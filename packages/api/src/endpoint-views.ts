@@ -1,6 +1,7 @@
 import {
   type At,
   activeHold,
+  addressText,
   type Cluster,
   type DecisionReport,
   type EndpointConfig,
@@ -44,8 +45,7 @@ export function instancesOf(cluster: Cluster, endpoint: string): readonly Instan
 
 export const addressOf = (view: InstanceView): string | null => {
   const address = view.report?.address ?? null;
-  if (address === null) return null;
-  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  return address === null ? null : addressText(address.host, address.port);
 };
 
 /** `ip:port` of the instances that serve; static ones are not instances. */

@@ -105,7 +105,11 @@ async function wish(context: ApiContext, id: string, kind: InstanceWish['kind'] 
     const stored = cluster.wishes.get(id);
     const shown = viewInstance(instance, cluster, () => 0);
     const next = kind === null ? null : { kind, atMs: context.now() };
-    const answer = { instance: id, endpoint: instance.value.endpoint, state: instanceWord({ ...shown, wish: next }) };
+    const answer = {
+      instance: id,
+      endpoint: shownName(cluster, instance.value.endpoint),
+      state: instanceWord({ ...shown, wish: next }),
+    };
     if ((stored?.value.kind ?? null) === kind) return answer;
     const result = await context.store.commit({
       // A wish for an instance that has gone would never be struck out.

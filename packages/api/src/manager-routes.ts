@@ -121,7 +121,7 @@ async function showManager(request: RouteRequest, context: ApiContext): Promise<
   return json({
     name: host.name,
     keys: [],
-    loadbalancers: cluster.balancers.has(id) ? ['nginx', 'haproxy', 'dnsmasq', 'tcp'] : [],
+    loadbalancers: host.balancers ?? [],
     clouds: host.dockerError === null ? ['docker'] : [],
     leader: cluster.leader?.value.host === id,
   });

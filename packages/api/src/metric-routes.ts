@@ -1,6 +1,6 @@
 import { resolveEndpoint } from '@reactor/config';
 import {
-  type Cluster,
+  addressText,
   type EndpointConfig,
   endpointCalled,
   POSTED_STALE_WINDOWS,
@@ -14,7 +14,7 @@ import {
 } from '@reactor/core';
 import { type ApiContext, trafficReports } from './context.js';
 import { addressOf, backendMetrics, instancesOf, metricsOf } from './endpoint-views.js';
-import { liveEndpoint } from './names.js';
+import { type LiveEndpoint, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readJson } from './request-form.js';
 import { BOTH, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
@@ -61,9 +61,10 @@ async function showMetrics(request: RouteRequest, context: ApiContext): Promise<
 }
 
 async function showBackendMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { name, endpoint, cluster } = await liveEndpoint(request, context);
-  const { config } = resolveEndpoint(endpoint.value.document);
-  const backend = backendNamed(request.caller?.instance ?? request.params['backend'] ?? '', name, config, cluster);
+  const live = await liveEndpoint(request, context);
+  const { name } = live;
+  const { config } = resolveEndpoint(live.endpoint.value.document);
+  const backend = backendNamed(request.caller?.instance ?? request.params['backend'] ?? '', live, config);
   const posted = await postedAbout(name, context);
   return json(backendMetrics(name, backend, config, { reports: await trafficReports(context), posted, nowMs: context.now() }));
 }
@@ -71,11 +72,12 @@ async function showBackendMetrics(request: RouteRequest, context: ApiContext): P
 /** Replaces what the same source posted before; `{}` takes it back. */
 async function postMetrics(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const values = readPostedValues(readJson(request.body));
-  const { name, endpoint, cluster } = await liveEndpoint(request, context);
-  const { config } = resolveEndpoint(endpoint.value.document);
+  const live = await liveEndpoint(request, context);
+  const { name } = live;
+  const { config } = resolveEndpoint(live.endpoint.value.document);
   // An instance speaks for itself only.
   const asked = request.caller?.instance ?? request.params['backend'];
-  const backend = asked === undefined ? null : backendNamed(asked, name, config, cluster);
+  const backend = asked === undefined ? null : backendNamed(asked, live, config);
   const { windowMs } = config.scaling;
   const report = publishedMetrics(name, backend, { atMs: context.now(), by: context.host, values });
   await context.store.publish(report, KNOWN_WINDOWS * windowMs);
@@ -94,11 +96,11 @@ export async function postedNames(endpoint: string, context: ApiContext): Promis
 }
 
 /** A backend by instance id, `address:port`, or an address alone when it is one backend's only. Nobody else's address will do. */
-function backendNamed(asked: string, endpoint: string, config: EndpointConfig, cluster: Cluster): string {
-  const instances = instancesOf(cluster, endpoint).map((view) => ({ id: view.record.id, address: addressOf(view) ?? '' }));
+function backendNamed(asked: string, { name, called, cluster }: LiveEndpoint, config: EndpointConfig): string {
+  const instances = instancesOf(cluster, name).map((view) => ({ id: view.record.id, address: addressOf(view) ?? '' }));
   const fixed = config.staticInstances.map((one) => ({
     id: staticBackendId(one),
-    address: `${one.host.includes(':') ? `[${one.host}]` : one.host}:${one.port}`,
+    address: addressText(one.host, one.port),
   }));
   const all = [...instances, ...fixed];
   const exact = all.find(({ id, address }) => id === asked || address === asked);
@@ -106,9 +108,9 @@ function backendNamed(asked: string, endpoint: string, config: EndpointConfig, c
   const there = all.filter(({ address }) => address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') === asked);
   if (there.length === 1) return there[0]!.id;
   if (there.length === 0)
-    throw new ReactorError('not_found', `${quoted(asked).slice(1, -1)} is not a backend of ${quoted(endpoint)}`);
+    throw new ReactorError('not_found', `${quoted(asked).slice(1, -1)} is not a backend of ${quoted(called)}`);
   throw new ReactorError(
     'request_invalid',
-    `${asked} is the address of ${there.length} backends of ${quoted(endpoint)}: say which, as address:port or by its id`,
+    `${asked} is the address of ${there.length} backends of ${quoted(called)}: say which, as address:port or by its id`,
   );
 }

@@ -1,6 +1,7 @@
 import { parseEndpointName } from '@reactor/config';
 import { endpointCalled, namesOf, ReactorError } from '@reactor/core';
 import type { ApiContext } from './context.js';
+import { leftBehind } from './endpoint-sources.js';
 import { nameEndpoint } from './endpoint-writes.js';
 import { TEXT } from './json-schema.js';
 import { endpointName } from './names.js';
@@ -32,5 +33,6 @@ async function nameIt(request: RouteRequest, context: ApiContext, instead: boole
   const { revision } = await nameEndpoint(context, name, given.value, { instead, ifMatch: request.ifMatch });
   const { cluster } = await context.moment();
   const endpoint = endpointCalled(cluster, given.value);
-  return json({ names: endpoint === null ? [] : namesOf(cluster, endpoint.value.name), revision }, revision);
+  const names = endpoint === null ? [] : namesOf(cluster, endpoint.value.name);
+  return json({ names, warnings: instead ? leftBehind(name, cluster) : [], revision }, revision);
 }

@@ -31,6 +31,8 @@ export function hostName(request: RouteRequest): string {
 export interface LiveEndpoint {
   /** The name its record is stored under, which its instances and its log carry; the path may have another one. */
   readonly name: string;
+  /** The name that was asked for. */
+  readonly called: string;
   readonly endpoint: At<EndpointRecord>;
   readonly cluster: Cluster;
 }
@@ -41,7 +43,7 @@ export async function liveEndpoint(request: RouteRequest, context: ApiContext): 
   const { cluster } = await context.moment();
   const endpoint = endpointCalled(cluster, name);
   if (endpoint === null) throw noEndpoint(name);
-  return { name: endpoint.value.name, endpoint, cluster };
+  return { name: endpoint.value.name, called: name, endpoint, cluster };
 }
 
 export function noEndpoint(name: string): ReactorError {

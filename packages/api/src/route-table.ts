@@ -58,7 +58,10 @@ const FOR_INSTANCES: ReadonlySet<string> = new Set(
   ].map((below) => `${ENDPOINT}/${below}`),
 );
 /** Where the token says which endpoint is meant, and the key that it may be done. */
-const FOR_KEYS: ReadonlySet<string> = new Set([ENDPOINT, `${ENDPOINT}/alias`, `${ENDPOINT}/rename`]);
+const FOR_KEYS: ReadonlySet<string> = new Set([
+  ENDPOINT,
+  ...['alias', 'rename', 'instances/:instance'].map((below) => `${ENDPOINT}/${below}`),
+]);
 
 /** The same route about the endpoint of the instance that asks; none for the others. */
 function ofCallers(route: Route): readonly Route[] {

@@ -78,6 +78,7 @@ export function createApi(options: ApiOptions): Api {
   const settings = settingsReader(options.store);
   const lastView = options.lastView ?? (() => null);
   let listensTo = '127.0.0.1';
+  let listensAt: number | null = null;
   let followers = 0;
 
   const context: ApiContext = {
@@ -91,7 +92,7 @@ export function createApi(options: ApiOptions): Api {
     telemetry,
     moment: momentReader(options.store),
     engine: options.engine ?? null,
-    claims: createClaimChecker(),
+    claims: createClaimChecker(() => listensAt),
     keyNeeded: () => (options.openToAll ? null : keyNeeded(listensTo)),
     follow() {
       if (followers >= FOLLOWER_LIMIT) return null;
@@ -110,7 +111,8 @@ export function createApi(options: ApiOptions): Api {
     meter: telemetry.meter,
     async listen(host, port) {
       listensTo = host;
-      return { port: await listen(server, host, port) };
+      listensAt = await listen(server, host, port);
+      return { port: listensAt };
     },
     async close() {
       closing.abort();

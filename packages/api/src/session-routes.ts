@@ -64,7 +64,7 @@ async function clientsOf(request: RouteRequest, context: ApiContext): Promise<Cl
     const known = SESSION_BALANCERS.join(', ');
     throw new ReactorError(
       'unsupported',
-      `the load balancer of ${quoted(live.name)} lists no sessions: ${which}; expected ${known}`,
+      `the load balancer of ${quoted(live.called)} lists no sessions: ${which}; expected ${known}`,
     );
   }
   const hosts: readonly (readonly [string, HostSessions])[] = [...sessionsOfHosts(await context.store.latest(TOPICS.sessions))];
@@ -87,18 +87,18 @@ async function listSessions(request: RouteRequest, context: ApiContext): Promise
 
 async function showSession(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const client = sessionName(request);
-  const { name, sessions } = await clientsOf(request, context);
+  const { called, sessions } = await clientsOf(request, context);
   const found = sessions.find((session) => session.client === client);
-  if (found === undefined) throw noSession(name, client);
+  if (found === undefined) throw noSession(called, client);
   return json(found.backend);
 }
 
 async function killSession(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const client = sessionName(request);
-  const { name, sessions, unlisted, cluster } = await clientsOf(request, context);
+  const { name, called, sessions, unlisted, cluster } = await clientsOf(request, context);
   const listed = sessions.filter((session) => session.client === client).map(({ host }) => host);
   const hosts = listed.length > 0 ? listed : unlisted;
-  if (hosts.length === 0) throw noSession(name, client);
+  if (hosts.length === 0) throw noSession(called, client);
   const wishes = hosts.map((host): KillRecord => ({ id: context.newId(), host, endpoint: name, client, atMs: context.now() }));
   await context.store.commit({
     expect: [],

@@ -54,6 +54,8 @@ const HOST = {
   instances: COUNT,
   heartbeatMs: orNull(MS),
 };
+/** What a daemon before it said so leaves out. */
+const OLDER_HOST = { balancers: list(TEXT) };
 
 const RULE = record({ text: TEXT, metric: TEXT, kind: TEXT, value: orNull(NUMBER), range: orNull(RANGE) });
 
@@ -105,13 +107,13 @@ export const SHAPES = {
     leader: orNull(TEXT),
     brake: { ...orNull(TEXT), description: 'Why nothing is replaced or retired now' },
     version: TEXT,
-    hosts: list(record(HOST)),
+    hosts: list(record(HOST, OLDER_HOST)),
   }),
   Url: record({ url: orNull(TEXT) }),
   Key: record({ auth_key: orNull(TEXT) }),
   Domain: record({ domain: { type: 'null' } }),
 
-  Host: record({ ...HOST, images: list(open({ id: TEXT })), containers: list(open({ id: TEXT })) }),
+  Host: record({ ...HOST, images: list(open({ id: TEXT })), containers: list(open({ id: TEXT })) }, OLDER_HOST),
   HostAction: record({ action: word('drain', 'activate') }),
   HostChange: record({ host: TEXT, state: orNull(HOST_STATE), instances: COUNT, warnings: WARNINGS }),
   Manager: record({ name: TEXT, keys: list(TEXT), loadbalancers: list(TEXT), clouds: list(TEXT), leader: FLAG }),
@@ -120,7 +122,7 @@ export const SHAPES = {
   Configuration: { ...map(map(TEXT)), description: 'Section, key, value' },
   Written: record({ warnings: WARNINGS, revision: REVISION }),
   KeyChange: record({ section: TEXT, key: TEXT, value: { ...orNull(TEXT), description: 'Null unsets the key' } }),
-  NamesWritten: record({ names: list(TEXT), revision: REVISION }),
+  NamesWritten: record({ names: list(TEXT), warnings: WARNINGS, revision: REVISION }),
   RevisionWritten: record({ revision: REVISION }),
   EndpointRow: record({
     name: TEXT,

@@ -17,6 +17,8 @@ import { quoted } from './offending-value.js';
  * balancers, or two protocols, share a TCP port of the hosts: every host listens on it.
  */
 
+const HTTP_PORT = 80;
+
 /** Where an endpoint is served and the settings that all endpoints there have to share. */
 interface Claim {
   readonly place: string;
@@ -41,9 +43,9 @@ function claimOf(config: EndpointConfig): Claim | null {
 
 function sharedSettings(config: EndpointConfig): readonly unknown[] {
   const { loadBalancer, nginx, haproxy, tcp } = config;
-  // Not the certificate: nginx uses the one that is valid longest, so that each of them can be given the renewed one in turn.
+  // Not the certificate: the one that is valid longest is used, so that each of them can be given the renewed one in turn.
   if (loadBalancer === 'nginx') return [nginx.ssl];
-  if (loadBalancer === 'haproxy') return [haproxy.ssl, haproxy.sslCertificate, haproxy.sslKey];
+  if (loadBalancer === 'haproxy') return [haproxy.ssl];
   return loadBalancer === 'tcp' ? [tcp] : [];
 }
 
@@ -59,13 +61,14 @@ function storedClaim(record: EndpointRecord): Claim | null {
 }
 
 export interface ClaimChecker {
-  /** Whether the configuration takes a URL that the current record does not hold. Throws `exists` when another one's settings differ. */
+  /** Whether the configuration takes a URL that the current record does not hold. Throws `exists` when another one's settings differ, or the port is ours. */
   check(name: string, config: EndpointConfig, current: EndpointRecord | null, cluster: Cluster): boolean;
   /** Other endpoints that serve the same URL, by name. */
   sharers(name: string, config: EndpointConfig, cluster: Cluster): readonly string[];
 }
 
-export function createClaimChecker(): ClaimChecker {
+/** `apiPort`: where the API of this daemon listens; null while it does not. */
+export function createClaimChecker(apiPort: () => number | null): ClaimChecker {
   // Resolving every stored configuration at every write would make the write slow in a large cluster.
   let known = new Map<string, Claim | null>();
 
@@ -85,6 +88,7 @@ export function createClaimChecker(): ClaimChecker {
       if (claim === null) return false;
       const held = current === null ? null : storedClaim(current);
       if (held !== null && held.place === claim.place && held.terms === claim.terms) return false;
+      refuseApiPort(claim, [apiPort(), ...apiPortsOf(cluster)]);
       const all = claims(cluster);
       const others = [...cluster.endpoints].filter(([other]) => other !== name).sort(([a], [b]) => (a < b ? -1 : 1));
       for (const [other, entry] of others) refuseOther(claim, entry, all, shownName(cluster, other));
@@ -111,6 +115,20 @@ function refuseOther(claim: Claim, entry: At<EndpointRecord>, all: ReadonlyMap<s
   if (held === null || (held.place === claim.place && held.terms === claim.terms)) return;
   if (held.place !== claim.place) refusePort(claim, called, held);
   else refusePlace(claim, called);
+}
+
+/** A load balancer listens on every address of every host, so it shares no port with an API, on whatever address that is. */
+function refuseApiPort({ port }: Claim, taken: readonly (number | null)[]): void {
+  if (port === null || !taken.includes(port)) return;
+  throw new ReactorError('exists', `port ${port} is used by reactor itself, for its API; use another port`, {
+    details: { section: 'endpoint', key: 'url' },
+  });
+}
+
+/** Of the hosts whose API is open to others; one on loopback is known to its own daemon alone. */
+function apiPortsOf(cluster: Cluster): readonly number[] {
+  const urls = [...cluster.hosts.values()].flatMap(({ value }) => value.apiUrl ?? []);
+  return urls.map((url) => Number(new URL(url).port || HTTP_PORT));
 }
 
 function refusePlace(claim: Claim, called: string): void {

@@ -87,6 +87,8 @@ describe('of the routes', () => {
     ['DELETE', '/v1.1/endpoint', ''],
     ['POST', '/v1.1/endpoint/alias', '"c"'],
     ['POST', '/v1.1/endpoint/rename', '"c"'],
+    ['POST', '/v1.1/endpoint/instances/a1', ''],
+    ['DELETE', '/v1.1/endpoint/instances/a1', ''],
     ['POST', '/v1.1/auth_key', '{"auth_key":null}'],
   ])('a token alone does not open %s %s', async (method, path, body) => {
     const before = (await running.store.read('')).revision;
@@ -111,6 +113,14 @@ describe('on an API of its own', () => {
   test('with the key the token says which endpoint is meant', async () => {
     const answer = await running.ask('GET', '/v1.1/endpoint', as(TOKEN, { headers: { 'x-auth-key': 'the key' } }));
     expect(JSON.parse(answer.text)['endpoint'].url).toBe('http://');
+  });
+
+  test('with the key an instance is told to leave without naming the endpoint; another’s is none of its own', async () => {
+    const both = as(TOKEN, { headers: { 'x-auth-key': 'the key' } });
+    const left = await running.ask('DELETE', '/v1.1/endpoint/instances/a1', both);
+    expect([left.status, left.body]).toEqual([200, expect.objectContaining({ instance: 'a1', endpoint: 'a' })]);
+    expect((await running.ask('POST', '/v1.1/endpoint/instances/a1', both)).status).toBe(200);
+    expect((await running.ask('DELETE', '/v1.1/endpoint/instances/b1', both)).status).toBe(404);
   });
 
   test('follows the endpoint when it is renamed, and ends with it', async () => {

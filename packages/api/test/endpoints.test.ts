@@ -1,4 +1,6 @@
 import { type EndpointRecord, KEYS, LOGS, ReactorError } from '@reactor/core';
+import { selfSigned } from '@reactor/nginx';
+import { aHost } from '@reactor/testkit';
 import { INI, JSON_TYPE, PYEX, pyexAt, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -313,6 +315,16 @@ describe('two endpoints at one URL', () => {
     expect(await running.client.endpoints()).toEqual(['second']);
   });
 
+  test('may have different certificates, so that a renewed one can be given to each in turn', async () => {
+    const signed = `${pyexAt('https://one.example/').replace('=nginx', '=haproxy')}\n[loadbalancer:haproxy]\nssl=true\n`;
+    const indented = (pem: string): string => pem.trim().replaceAll('\n', '\n  ');
+    for (const name of ['first', 'second']) {
+      const { certificate, key } = selfSigned({ names: ['one.example'], fromMs: Date.now(), untilMs: Date.now() + 86_400_000 });
+      await running.client.createEndpoint(name, `${signed}ssl_certificate=${indented(certificate)}\nssl_key=${indented(key)}\n`);
+    }
+    expect(await running.client.endpoints()).toEqual(['first', 'second']);
+  });
+
   test('a removed one holds no URL', async () => {
     await running.client.createEndpoint('first', withSsl);
     await running.client.removeEndpoint('first');
@@ -346,6 +358,27 @@ describe('one TCP port of the hosts', () => {
     await running.client.createEndpoint('first', first);
     await running.client.createEndpoint('second', second);
     expect(await running.client.endpoints()).toEqual(['first', 'second']);
+  });
+});
+
+describe('B52: a port of an API', () => {
+  test('is not given to an endpoint, this one’s or another host’s', async () => {
+    await running.put(KEYS.host('host-b'), aHost('host-b', { apiUrl: 'http://10.0.0.2:8079' }));
+    for (const port of [running.port, 8079]) {
+      const body = `[endpoint]\nurl=http://a.example:${port}/\nloadbalancer=nginx\nstatic_instances=10.0.0.5:80\n`;
+      const answer = await running.ask('PUT', '/v1.1/endpoints/a', { headers: INI, body });
+      expect([answer.status, answer.body.error?.message]).toEqual([
+        409,
+        `port ${port} is used by reactor itself, for its API; use another port`,
+      ]);
+    }
+    expect(await running.client.endpoints()).toEqual([]);
+  });
+
+  test('may stand in the url of an endpoint that nothing serves, and a name needs none', async () => {
+    await running.client.createEndpoint('a', { endpoint: { url: `http://:${running.port}` } });
+    await running.client.createEndpoint('b', { endpoint: { url: 'dns://b.example', loadbalancer: 'dnsmasq' } });
+    expect(await running.client.endpoints()).toEqual(['a', 'b']);
   });
 });
 

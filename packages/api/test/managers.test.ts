@@ -1,3 +1,5 @@
+import { KEYS } from '@reactor/core';
+import { aHost } from '@reactor/testkit';
 import { INI, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -34,6 +36,14 @@ test.each([
   expect([answer.status, answer.body.error?.code]).toEqual([422, 'config_invalid']);
   expect(answer.body.error?.message).toMatch(message);
   expect(await running.client.managerConfigs()).toEqual([]);
+});
+
+test('one that is alive is told with the load balancers that are there, and what an older one said nothing of is none', async () => {
+  await running.put(KEYS.host('vm1'), aHost('vm1', { balancers: ['nginx', 'tcp'] }));
+  await running.put(KEYS.host('vm2'), aHost('vm2'));
+  expect(await running.client.manager('vm1')).toMatchObject({ name: 'vm1', loadbalancers: ['nginx', 'tcp'], clouds: ['docker'] });
+  expect(await running.client.manager('vm2')).toMatchObject({ loadbalancers: [] });
+  expect(await running.client.manager('vm3')).toBeNull();
 });
 
 test('If-Match guards it', async () => {

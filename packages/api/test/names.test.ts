@@ -112,6 +112,21 @@ describe('a rename', () => {
     expect((await records()).filter((key) => key.startsWith('names/'))).toEqual([]);
   });
 
+  test('says where others go on saying the old name, until somebody has it again', async () => {
+    await running.client.createEndpoint('door', {
+      endpoint: { url: 'http://door/', instances_source: 'web', metrics_source: 'web' },
+    });
+    await running.client.createEndpoint('app', `${pyexAt('http://app/')}links=web\n`);
+    const { warnings } = await running.client.rename('web', 'shop');
+    expect(warnings).toEqual([
+      "endpoint.instances_source of 'door' still says 'web'",
+      "endpoint.metrics_source of 'door' still says 'web'",
+      "cloud:docker.links of 'app' still says 'web'",
+    ]);
+    expect((await running.client.rename('shop', 'web')).warnings).toEqual([]);
+    expect((await running.client.alias('web', 'shop')).warnings).toEqual([]);
+  });
+
   test('at the same moment as a creation of the new name: one of them has it', async () => {
     running.rival.before = () => running.client.createEndpoint('shop', pyexAt('http://other/'));
     await expect(running.client.rename('web', 'shop')).rejects.toMatchObject({ code: 'exists' });
@@ -134,6 +149,19 @@ describe('a rename', () => {
     expect(await running.client.endpoints()).toEqual([]);
     expect(await running.endpoint('web')).toMatchObject({ state: 'REMOVED' });
   });
+});
+
+test('a link to a name is refused, under each of its own names: a name has no port', async () => {
+  await running.client.createEndpoint('db', { endpoint: { url: 'dns://db.example', loadbalancer: 'dnsmasq' } });
+  await running.client.alias('db', 'store');
+  for (const name of ['db', 'store']) {
+    const refused = running.client.createEndpoint('app', `${pyexAt('http://app/')}links=${name}\n`);
+    await expect(refused).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: `cloud:docker.links: '${name}' is served as dns://, which has no port to link to; give its name in environment`,
+    });
+  }
+  expect(await running.client.endpoints()).toEqual(['db', 'store', 'web']);
 });
 
 describe('metadata', () => {

@@ -67,6 +67,15 @@ test('wishes of hosts that are gone do not pile up', async () => {
   expect(await wishes()).toMatchObject([{ atMs: running.clock.nowMs }]);
 });
 
+test('an endpoint is called what it was asked for by, not what it is stored as', async () => {
+  await running.client.rename('desk', 'office');
+  await running.client.alias('web', 'shop');
+  const told = async (path: string) => (await running.ask('GET', `/v1.1/endpoints/${path}`)).body.error?.message;
+  expect(await told('office/sessions/10.0.0.9:1')).toBe("no session of '10.0.0.9:1' at endpoint 'office'");
+  expect(await told('shop/sessions')).toContain("the load balancer of 'shop' lists no sessions");
+  expect(await told('shop/metrics/10.9.9.9')).toBe("10.9.9.9 is not a backend of 'shop'");
+});
+
 test.each([
   ['GET', 'desk/sessions/10.0.0.9:1', 404, "no session of '10.0.0.9:1' at endpoint 'desk'"],
   ['DELETE', 'desk/sessions/10.0.0.9:1', 404, "no session of '10.0.0.9:1' at endpoint 'desk'"],

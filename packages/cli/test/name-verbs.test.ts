@@ -20,8 +20,8 @@ async function ask(
 }
 
 test.each<readonly [argv: readonly string[], request: string, body: string, answer: unknown, stdout: string]>([
-  [['rename', 'pyex', 'web'], `POST ${EP}/rename`, '"web"', { names: ['web'], revision: 3 }, ''],
-  [['alias', 'pyex', 'web'], `POST ${EP}/alias`, '"web"', { names: ['pyex', 'web'], revision: 3 }, ''],
+  [['rename', 'pyex', 'web'], `POST ${EP}/rename`, '"web"', { names: ['web'], warnings: [], revision: 3 }, ''],
+  [['alias', 'pyex', 'web'], `POST ${EP}/alias`, '"web"', { names: ['pyex', 'web'], warnings: [], revision: 3 }, ''],
   [['metadata-list', 'pyex'], `GET ${EP}/metadata`, '', ['a', 'b'], 'a\nb\n'],
   [['metadata-get', 'pyex', 'a'], `GET ${EP}/metadata/a`, '', 'text', 'text\n'],
   [['metadata-get', 'pyex', 'a'], `GET ${EP}/metadata/a`, '', { b: 1 }, '{\n  "b": 1\n}\n'],
@@ -64,10 +64,15 @@ describe('in an instance the endpoint may be left out', () => {
     [['set', 'scaling', 'rules', ''], `PATCH ${OWN}`, '{"section":"scaling","key":"rules","value":""}'],
     [['metadata-set', 'a', 'b'], `POST ${OWN}/metadata/a`, '"b"'],
     [['rename', 'other'], `POST ${OWN}/rename`, '"other"'],
+    [['associate', 'i1'], `POST ${OWN}/instances/i1`, ''],
+    [['disassociate', 'i1'], `DELETE ${OWN}/instances/i1`, ''],
+    [['sessions'], `GET ${OWN}/sessions?detail=1`, ''],
+    [['kill', '10.0.0.7:5000'], `DELETE ${OWN}/sessions/10.0.0.7%3A5000`, ''],
     [['remove'], `DELETE ${OWN}`, ''],
   ])('%j', async (argv, request, body) => {
-    const answer = { body: request.startsWith('GET') && !request.endsWith('/log') ? {} : { warnings: [] } };
-    const answers = { [request]: request.endsWith('/log') && request.startsWith('GET') ? { body: [] } : answer };
+    const answer = { body: request.startsWith('GET') ? {} : { warnings: [] } };
+    const lists = /^GET .*\/(?:log|sessions\?detail=1)$/.test(request);
+    const answers = { [request]: lists ? { body: [] } : answer };
     const { status, stderr, sent } = await ask(argv, answers, { REACTOR_TOKEN: 'secret' });
     expect([status, stderr]).toEqual([0, '']);
     expect(sent).toEqual([body === '' ? request : `${request} ${body}`]);

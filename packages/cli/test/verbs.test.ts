@@ -472,6 +472,16 @@ describe('the auth key is set', () => {
     }),
   );
 
+  test('of an endpoint that is not there is told in one line', () =>
+    check({
+      argv: ['passwd', '--endpoint', 'pyx'],
+      answers: { 'POST /v1.1/endpoints/pyx/auth_key': refused(404, 'not_found', "no endpoint 'pyx'") },
+      around: { passwords: ['secret', 'secret'] },
+      sent: ['POST /v1.1/endpoints/pyx/auth_key {"auth_key":"secret"}'],
+      status: 1,
+      stderr: "reactor: no endpoint 'pyx'\n",
+    }));
+
   test('from two equal answers at the terminal', () =>
     check({ argv: ['passwd'], answers, sent, around: { passwords: ['secret', 'secret'] } }));
 
@@ -482,6 +492,10 @@ describe('the auth key is set', () => {
     [['passwd'], { stdin: '\n' }, /the new key is empty/],
     [['passwd'], { passwords: ['a', 'b'] }, /the two keys differ; nothing was changed\n$/],
     [['passwd'], { passwords: [] }, /needs a terminal or the key on standard input\n$/],
+    [['passwd', '--endpoint', 'pyex'], { stdin: '\n' }, /the new key is empty/],
+    [['passwd', '--endpoint', 'pyex'], { passwords: ['a', 'b'] }, /the two keys differ; nothing was changed\n$/],
+    [['passwd', '--endpoint', 'pyex', 'key', '--clear'], {}, /passwd takes a key or --clear, not both\n$/],
+    [['passwd', '--endpoint'], {}, /./],
   ] as const)('but not to nothing or by mistake: %j %j', async (argv, around, message) => {
     daemon = await fixedDaemon(answers);
     const { status, stderr } = await typed(argv, { ...around, env: { REACTOR_API: daemon.api } });

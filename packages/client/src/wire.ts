@@ -57,10 +57,9 @@ export interface PostedWritten {
   readonly countsForMs: number;
 }
 
-export interface NamesWritten {
+export interface NamesWritten extends Written {
   /** All of them now, the one to show first. */
   readonly names: readonly string[];
-  readonly revision: number;
 }
 
 export interface HoldWritten extends Written {

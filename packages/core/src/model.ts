@@ -247,6 +247,8 @@ export interface HostRecord {
     readonly hostPorts: readonly number[];
   }[];
   readonly dockerVersion: string | null;
+  /** Load balancers whose programs are there; absent in the record of a daemon before it said so. */
+  readonly balancers?: readonly BalancerKind[];
   /** Null while Docker answers; otherwise why it does not. */
   readonly dockerError: string | null;
   readonly startedAtMs: number;

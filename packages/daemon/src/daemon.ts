@@ -93,12 +93,14 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
       await createDefaultEndpoints({ directory, api: { host: config.api.host, port }, store, now: systemClock.now, newId, log });
     }
 
+    const drivers = balancerDrivers(config, { meter, log });
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
     parts.agent = await startAgent({
       ...common,
       engine,
       connections: kernelConnections,
-      balancer: combineDrivers({ drivers: balancerDrivers(config, { meter, log }), clock: systemClock, log }),
+      balancer: combineDrivers({ drivers, clock: systemClock, log }),
+      balancers: () => drivers.filter((driver) => driver.missing() === null).map(({ kind }) => kind),
       resolve: (record) => {
         const resolved = resolve(record);
         return 'error' in resolved ? null : resolved.config;

@@ -1,25 +1,21 @@
-import type { Json, NamesWritten } from '@reactor/client';
+import type { Json } from '@reactor/client';
 import { jsonText } from '../output/json-text.js';
 import { printable } from '../output/printable.js';
 import { UsageError } from '../usage-error.js';
-import { argument, type Call, DONE, type Perform } from '../verb.js';
+import { argument, DONE, type Perform } from '../verb.js';
+import { tellWritten } from '../written.js';
 
 /** What an endpoint is called, and what was noted about it. */
 
 export const alias: Perform = async (call) => {
-  tell(call, await (await call.client()).alias(argument(call, 0), argument(call, 1)));
+  tellWritten(call, await (await call.client()).alias(argument(call, 0), argument(call, 1)));
   return DONE;
 };
 
 export const rename: Perform = async (call) => {
-  tell(call, await (await call.client()).rename(argument(call, 0), argument(call, 1)));
+  tellWritten(call, await (await call.client()).rename(argument(call, 0), argument(call, 1)));
   return DONE;
 };
-
-/** Silent as in 2013; the names are in the JSON for whoever asks. */
-function tell(call: Call, written: NamesWritten): void {
-  if (call.output.json) call.output.value(written);
-}
 
 export const metadataList: Perform = async (call) => {
   const keys = await (await call.client()).metadataKeys(argument(call, 0));
