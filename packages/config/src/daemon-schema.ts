@@ -33,7 +33,7 @@ export const DAEMON_KEYS = {
   ),
   state: manager(
     'state',
-    text('embedded, or redis://, rediss://, redis+sentinel://', parseState),
+    text('embedded, or redis://, rediss://, redis+cluster://, rediss+cluster://, redis+sentinel://', parseState),
     'embedded',
     'Where the cluster state is',
     {
@@ -152,19 +152,21 @@ function parseManagerName(value: string): Parsed<string> {
 const AUTHORITY = '(?:[^@/\\s]*@)?';
 const SERVER = '(?:\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?';
 const DATABASE = '(?:/(?:0|[1-9][0-9]{0,3}))?';
-const REDIS = new RegExp(`^rediss?://${AUTHORITY}${SERVER}${DATABASE}/?$`);
-const SENTINEL = new RegExp(`^redis\\+sentinel://${AUTHORITY}${SERVER}(?:,${SERVER})*/[A-Za-z0-9._-]+${DATABASE}(?:\\?\\S*)?$`);
+const QUERY = '(?:\\?\\S*)?';
+const REDIS = new RegExp(`^rediss?://${AUTHORITY}${SERVER}${DATABASE}/?${QUERY}$`);
+const REDIS_CLUSTER = new RegExp(`^rediss?\\+cluster://${AUTHORITY}${SERVER}(?:,${SERVER})*(?:/0?)?${QUERY}$`);
+const SENTINEL = new RegExp(`^redis\\+sentinel://${AUTHORITY}${SERVER}(?:,${SERVER})*/[A-Za-z0-9._-]+${DATABASE}${QUERY}$`);
 
 /** The URL may hold a password, so it is never repeated in a message. */
 function parseState(value: string): Parsed<string> {
   if (value === 'embedded') return parsed(value);
   const shape =
-    'expected embedded, redis://[user:password@]host[:port][/db], rediss://…, or redis+sentinel://host[:port],host[:port]/name[/db]';
-  if (!REDIS.test(value) && !SENTINEL.test(value)) return fault(1, shape);
+    'expected embedded, redis://[user:password@]host[:port][/db], rediss://…, redis+cluster://host[:port],host[:port], rediss+cluster://…, or redis+sentinel://host[:port],host[:port]/name[/db]';
+  if (![REDIS, REDIS_CLUSTER, SENTINEL].some((form) => form.test(value))) return fault(1, shape);
   const servers = value
     .slice(value.lastIndexOf('@') + 1)
     .replace(/^[a-z+]+:\/\//, '')
-    .split('/')[0]!;
+    .split(/[/?]/)[0]!;
   const ports = servers.split(',').flatMap((server) => /:([0-9]+)$/.exec(server)?.[1] ?? []);
   const bad = ports.map(parsePort).find((each) => !each.ok);
   return bad === undefined || bad.ok ? parsed(value) : bad;

@@ -326,8 +326,21 @@ describe('the daemon', () => {
     });
   });
 
+  test.each([
+    'rediss://h:6380/1?ca=/etc/ca.crt',
+    'redis+cluster://u:p@a:7000,[::1]:7001,b',
+    'rediss+cluster://a:7000/0?ca=/etc/ca.crt',
+    'redis+sentinel://a:1,b/main/2?sentinelPassword=x',
+  ])('%s may be the state', (state) => {
+    const { document } = readDocument(`[manager]\nstate=${state}`);
+    expect(resolveDaemon(document, {}).config.manager.state).toBe(state);
+  });
+
   test.each<[string, string]>([
     ['[manager]\nstate=redis+sentinel://a:1,b:2', 'expected embedded, redis://'],
+    ['[manager]\nstate=redis://a:1,b:2', 'expected embedded, redis://'],
+    ['[manager]\nstate=redis+cluster://a:1,b:2/3', 'expected embedded, redis://'],
+    ['[manager]\nstate=rediss://h:70000?ca=/x', '70000'],
     ['[cloud:docker]\nport_range=5-4', 'first port 5 is above last port 4'],
     ['[cloud:docker]\nlabels=node=x', "item 1: 'node' is reserved"],
     ['[loadbalancer:nginx]\npid_file=/run/nginx.pid', 'set all three or none'],

@@ -15,7 +15,7 @@ const DEFAULT_PREFIX = 'default';
 const NO_FOUNDING = '';
 
 export interface RedisStateOptions {
-  /** `redis://`, `rediss://` or `redis+sentinel://`, see `parseRedisUrl`. */
+  /** As `parseRedisUrl` takes it. */
   readonly url: string;
   /** Keeps clusters that share a Redis apart. */
   readonly prefix?: string;
@@ -36,12 +36,13 @@ export async function openRedis(options: RedisStateOptions): Promise<StateStore>
     throw new ReactorError('config_invalid', `the prefix ${JSON.stringify(prefix)} is not 1 to 64 letters, digits and . _ -`);
   }
   const target = parseRedisUrl(options.url);
+  const keys = redisKeys(prefix);
   const tell = options.copy?.tell ?? (() => undefined);
   const copy = await openCopy(options.copy);
-  const link = new RedisLink(target, options.onProblem ?? (() => undefined));
+  const link = new RedisLink(target, keys.absent, options.onProblem ?? (() => undefined));
   const recovery: RecoveryOptions = {
     link,
-    keys: redisKeys(prefix),
+    keys,
     copy,
     owner: options.copy?.owner ?? 'none',
     format: FORMAT,

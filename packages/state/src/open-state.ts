@@ -31,12 +31,12 @@ export async function openState(url: string, options: StateOptions): Promise<Sta
     const { openEmbedded } = await import('./embedded-store.js');
     return openEmbedded({ directory, ...(others.known === undefined ? {} : { known: others.known }) });
   }
-  if (/^(redis|rediss|redis\+sentinel):/.test(url)) {
+  if (/^(rediss?|rediss?\+cluster|redis\+sentinel):/.test(url)) {
     const { openRedis } = await import('./open-redis.js');
     return openRedis({ url, ...others });
   }
   throw new ReactorError(
     'config_invalid',
-    `the state URL ${JSON.stringify(url.replace(/\/\/.*@/, '//***@'))} is unknown; expected embedded, redis://, rediss:// or redis+sentinel://`,
+    `the state URL ${JSON.stringify(url.replace(/\/\/.*@/, '//***@'))} is unknown; expected embedded, redis://, rediss://, redis+cluster://, rediss+cluster:// or redis+sentinel://`,
   );
 }

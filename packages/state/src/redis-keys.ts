@@ -8,6 +8,8 @@ export interface RedisKeys {
   readonly topicEnds: string;
   readonly settling: string;
   readonly offers: string;
+  /** Never exists. */
+  readonly absent: string;
   /** Where an owner's copy is gathered before it becomes the state. */
   readonly staging: (owner: string) => string;
   readonly log: (name: string) => string;
@@ -24,6 +26,7 @@ export function redisKeys(prefix: string): RedisKeys {
     topicEnds: `${tag}:topic-ends`,
     settling: `${tag}:settling`,
     offers: `${tag}:offers`,
+    absent: `${tag}:absent`,
     staging: (owner) => `${tag}:staging:${owner}`,
     log: (name) => `${tag}:log:${name}`,
     operation: (id) => `${tag}:operation:${id}`,

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ReactorError } from '@reactor/core';
 import { Redis } from 'ioredis';
-import { isRefusal, replyCode, unavailableBecause } from './redis-replies.js';
+import { connectorTo, hasReplicas, RedisNodes } from './redis-nodes.js';
+import { isRefusal, NOT_NOW, replyCode, unavailableBecause } from './redis-replies.js';
 import { loadScripts, type Verb } from './redis-scripts.js';
 import type { RedisTarget } from './redis-url.js';
 
@@ -16,6 +17,8 @@ const SEND_AGAIN_MS = 3_000;
 const BACK_OFF_FIRST_MS = 50;
 /** Soon enough to be back 2 s after Redis is, and few enough that a thousand daemons do not keep it from starting. */
 const BACK_OFF_MAX_MS = 2_000;
+/** How far behind the list of a cluster's nodes may be by the time the master is gone. */
+const NODES_EVERY_MS = 60_000;
 /** How long a watcher's connection blocks; then it looks whether it is still alive. */
 export const BLOCK_MS = 1_000;
 
@@ -24,7 +27,8 @@ const LOST = Symbol('lost');
 /**
  * The connection to Redis. Invariants:
  * 1. Every call ends within 5 s, with an answer or with `state_unavailable`.
- * 2. A script is sent again only if its answer was lost, never after a refusal; every script can be sent twice.
+ * 2. A script is sent again only if its answer was lost or a cluster's slot was elsewhere, never after another refusal; every
+ *    script can be sent twice.
  * 3. `epoch` grows with every connection: what was learnt over an earlier one may be of a master that lost writes since. Read
  *    right after an answer it is the epoch of the connection that answered.
  */
@@ -33,30 +37,43 @@ export class RedisLink {
   epoch = 0;
   readonly #main: Redis;
   readonly #scripts = loadScripts();
+  /** Null: not a cluster. */
+  readonly #nodes: RedisNodes | null;
+  readonly #learning: NodeJS.Timeout | null;
   #blocking: Redis | null = null;
   #lostInARow = 0;
   #connectError: unknown = null;
+  /** What the cluster last refused for now, and how often it was left for another node since it answered. */
+  #notNow: Error | null = null;
+  #hops = 0;
   /** What was last reported, so that one problem is one message. */
   #problem: string | null = null;
   #closed = false;
 
+  /** @param absent key that never exists, see `#call`. */
   constructor(
     private readonly target: RedisTarget,
+    private readonly absent: string,
     private readonly onProblem: (error: ReactorError) => void,
   ) {
     this.where = target.where;
+    this.#nodes = target.nodes === null ? null : new RedisNodes(target.nodes);
     this.#main = this.#connect('reactor');
+    const learn = () => void this.#askNodes().catch(() => undefined);
     this.#main.on('ready', () => {
       this.epoch += 1;
+      if (this.#nodes !== null) learn();
     });
+    this.#learning = this.#nodes === null ? null : setInterval(learn, NODES_EVERY_MS).unref();
   }
 
   /**
-   * Says hello. A server that wants a password answers anything longer with a protocol error that does not say so. Then tries what
-   * no script does, so that a user without the right to it is told now.
+   * Says hello, to the master of the slot in a cluster. A server that wants a password answers anything longer with a protocol error
+   * that does not say so. Then tries what no script does, so that a user without the right to it is told now.
    */
   async greet(): Promise<void> {
-    await this.#untilAnswered(() => this.#main.ping());
+    await this.#untilAnswered(() => this.#main.exists(this.absent));
+    if (this.#nodes !== null) await this.#untilAnswered(() => this.#askNodes());
     await this.replicasNeeded();
     await this.waitForReplicas(0, 1);
   }
@@ -66,18 +83,18 @@ export class RedisLink {
     return this.#untilAnswered(() => this.#send(verb, keys, args));
   }
 
-  /** Runs a verb's script, which must have run before, and takes all of a hash at the same moment: key, value, ... */
+  /** Runs a verb's script and takes all of a hash at the same moment: key, value, ... */
   async runWithAll(
     verb: Verb,
     keys: readonly string[],
     args: readonly string[],
     hash: string,
   ): Promise<{ readonly answer: unknown; readonly all: unknown }> {
-    const { sha } = this.#scripts[verb];
     const replies = await this.#untilAnswered(async () => {
-      const transaction = this.#main.multi().evalsha(sha, keys.length, ...keys, ...args);
+      // Its text, which is little beside the hash: another server may know none of the scripts, and it would be too late to send it.
+      const transaction = this.#main.multi().eval(this.#scripts[verb].text, ...this.#call(keys, args));
       // In capitals, so that ioredis leaves the reply the list it is instead of making an object of it.
-      const results = (await transaction.call('HGETALL', hash).exec()) ?? [];
+      const results = (await transaction.call('HGETALL', hash).exec().catch(throwFirstRefusal)) ?? [];
       return results.map(([error, reply]) => {
         if (error !== null) throw error;
         return reply;
@@ -91,8 +108,8 @@ export class RedisLink {
   async replicasNeeded(): Promise<number> {
     const text = String(await this.#untilAnswered(() => this.#main.info('replication')));
     const connected = Number(/^connected_slaves:(\d+)/m.exec(text)?.[1] ?? 0);
-    // Sentinel is there to make a replica the master: one that lost all of them may have been replaced already.
-    if (connected === 0) return 'sentinels' in this.target.options ? 1 : 0;
+    // A replica may become the master without asking: one that lost all of them may have been replaced already.
+    if (connected === 0) return (await this.#mayBeReplaced()) ? 1 : 0;
     return Math.floor(connected / 2) + 1;
   }
 
@@ -113,6 +130,7 @@ export class RedisLink {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#learning ?? undefined);
     for (const client of [this.#main, this.#blocking]) client?.disconnect();
   }
 
@@ -132,7 +150,11 @@ export class RedisLink {
     try {
       return this.#note(await answerOf(send(), ANSWER_MS));
     } catch (error) {
-      if (isRefusal(error)) throw this.#report(error);
+      if (isRefusal(error)) {
+        if (this.#nodes === null || !NOT_NOW.includes(replyCode(error))) throw this.#report(error);
+        this.#notNow = error;
+        return LOST;
+      }
       // Says only that the connection ended, not why; the connection itself told that.
       if (!(error instanceof Error && error.name === 'MaxRetriesPerRequestError')) this.#connectError ??= error;
       return LOST;
@@ -141,12 +163,33 @@ export class RedisLink {
 
   async #send(verb: Verb, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const script = this.#scripts[verb];
+    const call = this.#call(keys, args);
     try {
-      return await this.#main.evalsha(script.sha, keys.length, ...keys, ...args);
+      return await this.#main.evalsha(script.sha, ...call);
     } catch (error) {
       if (!isRefusal(error) || replyCode(error) !== 'NOSCRIPT') throw error;
-      return this.#main.eval(script.text, keys.length, ...keys, ...args);
+      return this.#main.eval(script.text, ...call);
     }
+  }
+
+  /**
+   * What follows the script. While a cluster moves our slot, a script whose keys are all there yet is begun and ends in the middle, at
+   * the first key that it has itself deleted; one with an absent key is refused as a whole.
+   */
+  #call(keys: readonly string[], args: readonly string[]): [count: number, ...keysAndArgs: string[]] {
+    return [keys.length + 1, ...keys, this.absent, ...args];
+  }
+
+  async #mayBeReplaced(): Promise<boolean> {
+    if (this.#nodes === null) return 'sentinels' in this.target.options;
+    return hasReplicas(String(await this.#untilAnswered(() => this.#askNodes())));
+  }
+
+  /** Also notes where else to ask when this node is gone. */
+  async #askNodes(): Promise<string> {
+    const nodes = String(await this.#main.cluster('NODES'));
+    this.#nodes?.learn(nodes);
+    return nodes;
   }
 
   #note(reply: unknown): unknown {
@@ -159,6 +202,8 @@ export class RedisLink {
       return LOST;
     }
     this.#lostInARow = 0;
+    this.#notNow = null;
+    this.#hops = 0;
     this.#problem = null;
     return reply;
   }
@@ -175,25 +220,26 @@ export class RedisLink {
   }
 
   #lastError(): unknown {
-    return this.#connectError ?? `no answer within ${ANSWER_MS} ms`;
+    return this.#connectError ?? this.#notNow ?? `no answer within ${ANSWER_MS} ms`;
   }
 
   #connect(name: string): Redis {
+    const { options } = this.target;
     const client = new Redis({
-      ...this.target.options,
+      ...options,
+      ...(this.#nodes === null ? {} : { Connector: connectorTo(this.#nodes, FAREWELL_MS, options.tls) }),
       connectionName: name,
       connectTimeout: ANSWER_MS,
       sentinelCommandTimeout: ANSWER_MS,
       disconnectTimeout: FAREWELL_MS,
-      retryStrategy: backOffMs,
+      retryStrategy: (attempt) => backOffMs(attempt + this.#hops),
       sentinelRetryStrategy: backOffMs,
       // Lost calls are sent again here, with their operation id. Zero fails them at once instead of keeping them.
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       // Would hide LOADING behind silence, and wants INFO, which a restricted user may not have.
       enableReadyCheck: false,
-      // A master that became a replica: ask Sentinel again.
-      reconnectOnError: (error: Error) => 'sentinels' in this.target.options && replyCode(error) === 'READONLY',
+      reconnectOnError: (error: Error) => this.#isElsewhere(error),
       protocol: 2,
       replyMapping: 'legacy',
       disableClientInfo: true,
@@ -207,6 +253,23 @@ export class RedisLink {
     });
     return client;
   }
+
+  /** The next connection leads to where it is. */
+  #isElsewhere(error: Error): boolean {
+    const code = replyCode(error);
+    // A master that became a replica: ask Sentinel again.
+    if (this.#nodes === null) return 'sentinels' in this.target.options && code === 'READONLY';
+    if (code === 'MOVED') this.#nodes.moved(error.message);
+    // One that is down may be cut off from all the others, which go on.
+    else if (code !== 'CLUSTERDOWN') return false;
+    this.#hops += 1;
+    return true;
+  }
+}
+
+/** A transaction is refused for what one of its calls was refused for. */
+function throwFirstRefusal(error: Error & { readonly previousErrors?: readonly Error[] }): never {
+  throw error.previousErrors?.[0] ?? error;
 }
 
 function isUp(client: Redis): boolean {

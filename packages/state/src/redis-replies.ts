@@ -3,7 +3,7 @@ import { describeError, ReactorError } from '@reactor/core';
 /** Every right Reactor needs and none besides, on its own keys only; for `ACL SETUSER`. */
 export const ACL_RULE = [
   '~{reactor:*',
-  '+ping +select +client|setname +time +info +wait +multi +exec +eval +evalsha',
+  '+select +client|setname +cluster|nodes +time +info +wait +multi +exec +eval +evalsha',
   '+get +set +del +exists +pexpire +persist +rename +hset +hget +hmget +hgetall +hkeys +hlen +hdel +hincrby',
   '+zadd +zrem +zscore +zcard +zlexcount +zrange +zrangebylex +zrangebyscore',
   '+xadd +xdel +xlen +xrange +xrevrange +xread',
@@ -21,10 +21,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis wants a password: put it into the state URL',
   WRONGPASS: 'the user name or the password in the state URL is wrong',
   NOPERM: `the user needs: ACL SETUSER <user> on ><password> ${ACL_RULE}`,
-  CLUSTERDOWN: 'the Redis cluster does not serve this slot: look at CLUSTER INFO',
-  MOVED: 'this is a node of a Redis cluster that does not hold the state: name the one that does',
+  CLUSTERDOWN:
+    'the Redis cluster serves nothing while a slot has no master: start what CLUSTER NODES calls failed, or set cluster-require-full-coverage to no',
+  MOVED: 'that node of the Redis cluster has the state: use redis+cluster://, or wait until it answers',
+  TRYAGAIN: 'the Redis cluster is moving the state to another node: wait, or end it with CLUSTER SETSLOT',
+  ASK: 'the Redis cluster is moving the state to another node: wait, or end it with CLUSTER SETSLOT',
   NOSCRIPT: 'Redis keeps forgetting its scripts: look for SCRIPT FLUSH',
 };
+/** Of a cluster whose slot is being moved or has no master now: nothing was done, and a moment later it may be. */
+export const NOT_NOW: readonly string[] = ['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN'];
 const CODES = new RegExp(`\\b(${Object.keys(ADVICE).join('|')})\\b`);
 
 /** An error reply: Redis received the call and refused it. Anything else leaves open whether it happened. */
@@ -43,7 +48,7 @@ export function replyCode(error: Error): string {
 export function unavailableBecause(where: string, error: unknown): ReactorError {
   const text = describeError(error);
   if (!isRefusal(error)) {
-    const hint = where.startsWith('rediss:') ? '; does this port speak TLS?' : '';
+    const hint = where.startsWith('rediss') ? '; does this port speak TLS?' : '';
     return new ReactorError('state_unavailable', `the cluster state at ${where} cannot be reached: ${text}${hint}`, {
       cause: error,
     });

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describeError, ReactorError } from '@reactor/core';
 import type { RedisOptions } from 'ioredis';
+import type { RedisAddress } from './redis-nodes.js';
 
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26379;
 const EXPECTED =
-  'expected redis://[user:password@]host[:port][/db], rediss://...[?ca=FILE] for TLS or redis+sentinel://[user:password@]host:port,host:port/master[/db]';
+  'expected redis://[user:password@]host[:port][/db], redis+cluster://[user:password@]host:port,host:port, rediss://...[?ca=FILE] or rediss+cluster:// for TLS, or redis+sentinel://[user:password@]host:port,host:port/master[/db]';
 
 export interface RedisTarget {
   readonly options: RedisOptions;
+  /** Some nodes of a cluster; null: not a cluster. */
+  readonly nodes: readonly RedisAddress[] | null;
   /** The address without credentials, for messages. */
   readonly where: string;
 }
@@ -18,22 +21,27 @@ export interface RedisTarget {
  * TLS, a file of certificates to trust instead of the system's, are query parameters.
  */
 export function parseRedisUrl(url: string): RedisTarget {
-  const match = /^(redis|rediss|redis\+sentinel):\/\/(?:([^@/]*)@)?([^/?]*)((?:\/[^/?]*)*)(?:\?(.*))?$/.exec(url);
+  const match = /^(rediss?|rediss?\+cluster|redis\+sentinel):\/\/(?:([^@/]*)@)?([^/?]*)((?:\/[^/?]*)*)(?:\?(.*))?$/.exec(url);
   if (match === null) throw invalid(`the state URL ${withoutCredentials(url)} is not one of Redis`);
   const [, scheme, userInfo, authority, path = '', query = ''] = match;
   const segments = path.split('/').slice(1);
   if (scheme === 'redis+sentinel') return sentinelTarget(userInfo, authority ?? '', segments, new URLSearchParams(query));
-  const [address] = addresses(authority === '' ? 'localhost' : (authority ?? ''), DEFAULT_PORT);
+  const places = addresses(authority === '' ? 'localhost' : (authority ?? ''), DEFAULT_PORT);
+  const [address] = places;
+  const isCluster = scheme?.endsWith('+cluster') === true;
   if (address === undefined || segments.length > 1) throw invalid(`the state URL ${withoutCredentials(url)} is incomplete`);
+  if (places.length > 1 && !isCluster) throw invalid(`the state URL ${withoutCredentials(url)} names several servers`);
   const db = database(segments[0]);
+  if (isCluster && db !== 0) throw invalid('a Redis cluster has the database 0 only');
   return {
     options: {
-      ...address,
+      ...(isCluster ? {} : address),
       ...credentials(userInfo),
       db,
-      ...(scheme === 'rediss' ? { tls: trusted(new URLSearchParams(query).get('ca')) } : {}),
+      ...(scheme?.startsWith('rediss') ? { tls: trusted(new URLSearchParams(query).get('ca')) } : {}),
     },
-    where: `${scheme}://${address.host}:${address.port}/${db}`,
+    nodes: isCluster ? places : null,
+    where: `${scheme}://${places.map(({ host, port }) => `${host}:${port}`).join(',')}/${db}`,
   };
 }
 
@@ -56,6 +64,7 @@ function sentinelTarget(
       db,
       ...(sentinelPassword === null ? {} : { sentinelPassword }),
     },
+    nodes: null,
     where: `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}/${db}`,
   };
 }

@@ -22,11 +22,10 @@ export class Settling {
     const before = epoch();
     // Nothing was written since: nothing is asked, so that a daemon at rest stays at rest.
     if (this.#settled.epoch === before && this.#settled.revision >= revision) return true;
+    // First, because what follows is also answered by a node of a cluster that has nothing to do with the state.
+    await this.mark();
     const needed = await this.link.replicasNeeded();
-    if (needed > 0) {
-      await this.mark();
-      if ((await this.link.waitForReplicas(needed, Math.min(timeoutMs, SETTLE_MAX_MS))) < needed) return false;
-    }
+    if (needed > 0 && (await this.link.waitForReplicas(needed, Math.min(timeoutMs, SETTLE_MAX_MS))) < needed) return false;
     // Waited for on another connection than it was written on: perhaps for nothing.
     if (before !== epoch()) return false;
     this.#settled = { epoch: before, revision };

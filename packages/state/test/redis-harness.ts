@@ -6,11 +6,11 @@ import type { RedisServer } from './redis-server.js';
 
 let clusters = 0;
 
-/** A cluster state of its own in that server for the conformance suite. `user` is empty, or `NAME:PASSWORD@`. */
-export async function harnessOn(server: RedisServer, user = ''): Promise<StoreHarness> {
+/** A cluster state of its own in that Redis for the conformance suite. `user` is empty, or `NAME:PASSWORD@`. */
+export async function harnessOn(server: Pick<RedisServer, 'url' | 'command'>, user = ''): Promise<StoreHarness> {
   clusters += 1;
   const prefix = `conformance-${clusters}`;
-  const url = server.url.replace('redis://', `redis://${user}`);
+  const url = server.url.replace('://', `://${user}`);
   const opened: StateStore[] = [];
   const open = async (known?: { readonly clusterId: string; readonly revision: number }): Promise<StateStore> => {
     const store = await openRedis({ url, prefix, ...(known === undefined ? {} : { known }) });

@@ -32,6 +32,10 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  get runs(): boolean {
+    return this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
   async run(): Promise<void> {
     const args = ['--port', String(this.port), '--dir', this.directory, '--bind', '127.0.0.1', '--save', '', ...this.settings];
     const started = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -50,7 +54,7 @@ export class RedisServer {
 
   async kill(): Promise<void> {
     const running = this.#process;
-    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+    if (running === null || !this.runs) return;
     const ended = once(running, 'exit');
     running.kill('SIGKILL');
     await ended;
@@ -70,6 +74,16 @@ export class RedisServer {
     } finally {
       client.disconnect();
     }
+  }
+
+  /** The same for one that answers with text. */
+  async says(name: string, ...args: readonly string[]): Promise<string> {
+    return String(await this.command(name, ...args));
+  }
+
+  /** Its name in a Redis cluster. */
+  id(): Promise<string> {
+    return this.says('CLUSTER', 'MYID');
   }
 }
 

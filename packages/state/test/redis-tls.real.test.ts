@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openRedis } from '@reactor/state';
+import { until } from '@reactor/testkit';
 import { freePort, RedisServer } from './redis-server.js';
 
 let directory: string;
@@ -27,16 +28,20 @@ beforeAll(async () => {
   const signing = ['x509', '-req', '-in', at('redis.csr'), '-CA', at('right.crt'), '-CAkey', at('right.key'), '-CAcreateserial'];
   openssl(...signing, '-days', '2', '-extfile', extension, '-out', at('redis.crt'));
   port = await freePort();
-  const files = ['--tls-cert-file', at('redis.crt'), '--tls-key-file', at('redis.key'), '--tls-ca-cert-file', at('right.crt')];
-  server = await RedisServer.start('--tls-port', String(port), '--tls-auth-clients', 'no', ...files);
+  server = await RedisServer.start(...listening(port));
 }, 60_000);
 afterAll(async () => {
   await server.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 
-const url = (host: string, authority: string): string =>
-  `rediss://${host}:${port}?ca=${encodeURIComponent(at(`${authority}.crt`))}`;
+function listening(tlsPort: number): readonly string[] {
+  const files = ['--tls-cert-file', at('redis.crt'), '--tls-key-file', at('redis.key'), '--tls-ca-cert-file', at('right.crt')];
+  return ['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', ...files];
+}
+
+const url = (host: string, authority: string, tlsPort = port): string =>
+  `rediss://${host}:${tlsPort}?ca=${encodeURIComponent(at(`${authority}.crt`))}`;
 
 test('a server with a certificate of the authority and for its name is trusted', async () => {
   const store = await openRedis({ url: url('127.0.0.1', 'right') });
@@ -56,6 +61,30 @@ test.each([
   },
   20_000,
 );
+
+test('in a cluster, a node that does not hold the state leads to the one that does, over TLS', async () => {
+  const ports = [await freePort(), await freePort()];
+  const nodes = await Promise.all(
+    ports.map(async (tlsPort) => {
+      const clustered = ['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(await freePort())];
+      return RedisServer.start(...listening(tlsPort), ...clustered);
+    }),
+  );
+  try {
+    const [holder, other] = nodes as [RedisServer, RedisServer];
+    await holder.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    const [, busPort] = (await other.command('CONFIG', 'GET', 'cluster-port')) as [string, string];
+    await holder.command('CLUSTER', 'MEET', '127.0.0.1', String(ports[1]), busPort);
+    await until('the other one serves, too', 20_000, async () =>
+      (await other.says('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+    );
+    const store = await openRedis({ url: url('127.0.0.1', 'right', ports[1]).replace('rediss:', 'rediss+cluster:') });
+    expect(await store.commit({ expect: [], write: [{ key: 'a', value: 1 }] })).toEqual({ kind: 'committed', revision: 1 });
+    await store.close();
+  } finally {
+    for (const node of nodes) await node.stop();
+  }
+}, 60_000);
 
 test('a file of certificates that is not there is a mistake in the URL', async () => {
   const refusal = openRedis({ url: 'rediss://127.0.0.1?ca=/nowhere' });

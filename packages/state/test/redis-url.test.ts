@@ -23,6 +23,8 @@ test.each([
       db: 2,
     },
   ],
+  ['redis+cluster://user:pw@a:7000,b/0', { username: 'user', password: 'pw', db: 0 }],
+  ['rediss+cluster://a:7000', { db: 0, tls: {} }],
 ])('%s is understood', (url, options) => {
   expect(parseRedisUrl(url).options).toEqual(options);
 });
@@ -35,6 +37,8 @@ test.each([
   ['redis://h/1/2'],
   ['redis://h o s t'],
   ['redis://u:%zz@h'],
+  ['redis://a,b'],
+  ['redis+cluster://a,b/1'],
   ['redis+sentinel://a:1'],
   ['redis+sentinel://a:1/'],
   ['memcached://:s3cret@h'],
@@ -44,8 +48,18 @@ test.each([
   await expect(refusal).rejects.not.toMatchObject({ message: expect.stringContaining('s3cret') });
 });
 
+test('some nodes of a cluster are named, and of anything else none', () => {
+  expect(parseRedisUrl('redis+cluster://a:7000,[::1]:7001,b').nodes).toEqual([
+    { host: 'a', port: 7000 },
+    { host: '::1', port: 7001 },
+    { host: 'b', port: 6379 },
+  ]);
+  expect(parseRedisUrl('redis://a:7000').nodes).toBeNull();
+});
+
 test('the address in messages has no credentials', () => {
   expect(parseRedisUrl('redis://user:s3cret@h:1/2').where).toBe('redis://h:1/2');
+  expect(parseRedisUrl('redis+cluster://:s3cret@a,b:2').where).toBe('redis+cluster://a:6379,b:2/0');
   expect(parseRedisUrl('redis+sentinel://:s3cret@a,b:2/main').where).toBe('redis+sentinel://a:26379,b:2/main/0');
 });
 

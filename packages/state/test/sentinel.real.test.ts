@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { ReactorError, type StateStore } from '@reactor/core';
+import type { StateStore } from '@reactor/core';
 import { openRedis } from '@reactor/state';
 import { until } from '@reactor/testkit';
 import type { RedisServer } from './redis-server.js';
 import { SentinelGroup } from './sentinel-group.js';
+import { startWriter } from './settled-writer.js';
 
 /** Sentinel needs about 3 s, the client 4 to leave a silent master, and lost writes another 6; the rest is for a busy machine. */
 const GAP_MS = 25_000;
@@ -29,38 +29,6 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
 
-/** Writes one key after the other, and remembers which of them were acknowledged and settled, and the longest time without one. */
-function startWriter() {
-  const settled: string[] = [];
-  let isStopping = false;
-  let gapMs = 0;
-  const writing = (async () => {
-    let lastMs = performance.now();
-    for (let n = 0; !isStopping; n += 1) {
-      try {
-        const result = await store.commit({ expect: [], write: [{ key: `k${n}`, value: n }] });
-        if (result.kind === 'committed') {
-          gapMs = Math.max(gapMs, performance.now() - lastMs);
-          lastMs = performance.now();
-          if (await store.settled(500)) settled.push(`k${n}`);
-        }
-      } catch (error) {
-        if (!(error instanceof ReactorError)) throw error;
-        await delay(20);
-      }
-      await delay(5);
-    }
-  })();
-  return {
-    settled,
-    stop: async () => {
-      isStopping = true;
-      await writing;
-      return gapMs;
-    },
-  };
-}
-
 async function failover(what: string, fail: (master: RedisServer) => Promise<void>): Promise<RedisServer> {
   const { revision } = await store.read('');
   const events = store.watch('', revision, AbortSignal.timeout(60_000));
@@ -68,7 +36,7 @@ async function failover(what: string, fail: (master: RedisServer) => Promise<voi
   const watching = (async () => {
     for await (const event of events) if (event.kind === 'resync') resyncs += 1;
   })();
-  const writer = startWriter();
+  const writer = startWriter(store);
   await until('some writes are settled', 20_000, () => writer.settled.length >= 20);
   const old = await group.master();
   await fail(old);
