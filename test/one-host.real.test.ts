@@ -1,3 +1,5 @@
+import type { HistoryAnswer } from '@reactor/client';
+import { decideAgain, readRecording } from '@reactor/core';
 import { type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
 
 /** The main job, end to end, on real Docker and real nginx, through the real commands. */
@@ -75,6 +77,26 @@ describe('the walk-through', () => {
     const text = await reactor.reactor(['explain', 'pyex']);
     expect(text).toMatch(/0 < rate < 1/);
     expect(text).toMatch(/1 instance wanted/);
+  });
+
+  test('keeps what it measured and decided, and deciding it again gives every live decision', async () => {
+    const lines = await (await fetch(`${reactor.api}/v1.1/endpoints/pyex/recording`)).text();
+    const again = lines
+      .trim()
+      .split('\n')
+      .flatMap((line) => [...decideAgain(readRecording(line)!)]);
+    expect(again.filter(([round, record]) => record.target !== round.target)).toEqual([]);
+    const recorded = new Map(again.map(([{ atMs, instances, target }]) => [atMs, `${instances} => ${target}`]));
+    const rows = await reactor.get<[number, string, string, number, string][]>('/v1.1/endpoints/pyex/log');
+    const live = rows
+      .filter(([, , , , event]) => event === 'SCALE_UPDATE')
+      .map(([s, , text]) => [Math.round(s * 1000), text.split(':')[0]] as const);
+    expect(live.length).toBeGreaterThanOrEqual(3);
+    expect(live.map(([atMs]) => [atMs, recorded.get(atMs)])).toEqual(live);
+
+    const { points } = await reactor.get<HistoryAnswer>('/v1.1/endpoints/pyex/history?points=3600');
+    expect(Math.max(...points.map(({ instances }) => instances))).toBe(5);
+    expect(Math.max(...points.map(({ metrics }) => metrics['rate'] ?? 0))).toBeGreaterThan(2);
   });
 });
 

@@ -63,6 +63,7 @@ function contextOf(world: World, process: Process, oracles: Oracles): ApiContext
     moment: momentReader(store),
     engine: null,
     claims: createClaimChecker(() => null),
+    history: null,
     keyNeeded: () => null,
     follow: () => null,
   };

@@ -1,4 +1,4 @@
-import type { Cluster, ContainerEngine, LogLevel, StateStore, StateView, TrafficReport } from '@reactor/core';
+import type { Cluster, ContainerEngine, LogLevel, RecordedBlock, StateStore, StateView, TrafficReport } from '@reactor/core';
 import { describeError, LOGS, readCluster, TOPICS, trafficOfHosts } from '@reactor/core';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
@@ -19,10 +19,17 @@ export interface ApiContext {
   /** This host's; null where the daemon runs no containers. */
   readonly engine: Pick<ContainerEngine, 'list' | 'output'> | null;
   readonly claims: ClaimChecker;
+  /** What this host has recorded; null where it records nothing. */
+  readonly history: MetricHistory | null;
   /** Why the key may not be cleared here; null when it may. */
   readonly keyNeeded: () => string | null;
   /** Takes a place among the bounded number of followers; null when all are taken. The function gives it back. */
   readonly follow: () => (() => void) | null;
+}
+
+export interface MetricHistory {
+  /** Of an endpoint in [sinceMs, untilMs], oldest first. */
+  blocks(endpoint: string, sinceMs: number, untilMs: number): Iterable<RecordedBlock>;
 }
 
 /** Everything of one moment. */

@@ -25,7 +25,12 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   format: { description: 'Of the configuration', schema: { type: 'string', enum: ['json', 'ini'], default: 'json' } },
   secrets: { description: '1 shows values that are masked otherwise', schema: FLAG },
   level: { description: 'info, warning or error; 0, 1 or 2 as in 2013', schema: { type: 'string', default: 'info' } },
-  since: { description: 'Only what is later than this moment, in Unix seconds with fractions', schema: NUMBER },
+  since: {
+    description: 'From this moment on: Unix seconds with fractions for logs and output, milliseconds for what is recorded',
+    schema: NUMBER,
+  },
+  until: { description: 'Up to this moment, Unix milliseconds; now unless given', schema: { type: 'integer' } },
+  points: { description: 'At most so many (default 300)', schema: { type: 'integer' } },
   after: { description: 'Only entries with a higher number', schema: { type: 'integer' } },
   limit: { description: 'At most the newest so many', schema: { type: 'integer' } },
   tail: { description: 'At most the newest so many lines of what is there already', schema: { type: 'integer' } },

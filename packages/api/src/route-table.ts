@@ -1,6 +1,7 @@
 import { CLUSTER_ROUTES, DAEMON_ROUTES } from './cluster-routes.js';
 import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
+import { HISTORY_ROUTES } from './history-routes.js';
 import { HOLD_ROUTES } from './hold-routes.js';
 import { HOST_ROUTES } from './host-routes.js';
 import { INSTANCE_ROUTES } from './instance-routes.js';
@@ -33,6 +34,7 @@ const TABLE: readonly Route[] = [
   ...NAME_ROUTES,
   ...METADATA_ROUTES,
   ...HOLD_ROUTES,
+  ...HISTORY_ROUTES,
   ...HOST_ROUTES,
   ...PLACEMENT_ROUTES,
   ...OUTPUT_ROUTES,

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ContainerEngine, type LogLevel, type Meter, ReactorError, type StateStore } from '@reactor/core';
 import { createApplication } from './application.js';
-import { type ApiContext, momentReader } from './context.js';
+import { type ApiContext, type MetricHistory, momentReader } from './context.js';
 import { createErrorTeller } from './error-reply.js';
 import { createGate } from './gate.js';
 import type { LastView } from './last-view.js';
@@ -26,6 +26,8 @@ export interface ApiOptions {
   readonly log: (level: LogLevel, message: string) => void;
   /** This host's containers, to read what they write. */
   readonly engine?: Pick<ContainerEngine, 'list' | 'output'>;
+  /** Recorded by this host. */
+  readonly history?: MetricHistory;
   /** From createMeter, where the loops need the meter before the API exists; made here otherwise. */
   readonly telemetry?: Telemetry;
   /** When the daemon saw the cluster state go; without it, an outage begins with the first request that meets it. */
@@ -93,6 +95,7 @@ export function createApi(options: ApiOptions): Api {
     moment: momentReader(options.store),
     engine: options.engine ?? null,
     claims: createClaimChecker(() => listensAt),
+    history: options.history ?? null,
     keyNeeded: () => (options.openToAll ? null : keyNeeded(listensTo)),
     follow() {
       if (followers >= FOLLOWER_LIMIT) return null;

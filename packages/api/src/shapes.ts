@@ -169,6 +169,21 @@ export const SHAPES = {
     { atMs: MS, record: DECISION, steps: list(open({ kind: TEXT })) },
     { placement: record({ atMs: MS, ...VERDICTS }), shadow: open({ rules: list(TEXT), target: COUNT }) },
   ),
+  History: record({
+    stepMs: MS,
+    points: list(
+      record({
+        atMs: MS,
+        state: TEXT,
+        metrics: { ...map(orNull(NUMBER)), description: 'Loads of each instance; null where a rule had no data' },
+        instances: COUNT,
+        ready: COUNT,
+        target: COUNT,
+        shadowTarget: orNull(COUNT),
+      }),
+    ),
+  }),
+  Recording: open({ form: COUNT, endpoint: TEXT, rounds: COUNT, atMs: MS }),
   Reading: record({ rules: list(TEXT), min: COUNT, max: COUNT, instances: COUNT, metrics: map(map(NUMBER)) }),
   Evaluation: record({ range: RANGE, target: COUNT, reasons: list(TEXT) }),
 

@@ -92,6 +92,8 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['PUT', '/v1.1/endpoints/:endpoint/metadata/:key', 'null'],
   ['DELETE', '/v1.1/endpoints/:endpoint/metadata/:key'],
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
+  ['GET', '/v1.1/endpoints/:endpoint/history'],
+  ['GET', '/v1.1/endpoints/:endpoint/recording'],
   ['GET', '/v1.1/endpoints/:endpoint/placement'],
   ['GET', '/v1.1/endpoints/:endpoint/output'],
   ['GET', '/v1.1/endpoints/:endpoint/sessions'],

@@ -3,6 +3,7 @@ import { parseApiAddress } from './api-address.js';
 import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
 import { exchange, type Target } from './exchange.js';
 import { type FollowOptions, followLog } from './follow.js';
+import { type HistoryCalls, historyCalls } from './history-calls.js';
 import { type InstanceCalls, instanceCalls } from './instance-calls.js';
 import { type ManagerCalls, managerCalls } from './manager-calls.js';
 import { type MetricCalls, metricCalls } from './metric-calls.js';
@@ -47,7 +48,7 @@ export interface ClientOptions {
 export type Configuration = string | ConfigDocument;
 
 /** Every call throws ReactorError: the server's own code and message, or `unreachable` / `timeout`. */
-export interface Client extends InstanceCalls, ManagerCalls, MetricCalls, NameCalls {
+export interface Client extends HistoryCalls, InstanceCalls, ManagerCalls, MetricCalls, NameCalls {
   /** The base URL that is asked. */
   readonly api: string;
   version(): Promise<VersionInfo>;
@@ -128,6 +129,7 @@ export function createClient(options: ClientOptions): Client {
     ...endpointCalls(target),
     ...nameCalls(target),
     ...stateCalls(target),
+    ...historyCalls(target),
     ...managerCalls(target),
     ...metricCalls(target),
     ...instanceCalls(target),

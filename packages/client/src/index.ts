@@ -7,6 +7,7 @@ export type {
   ClusterInfo,
   EndpointRow,
   EndpointStatus,
+  HistoryAnswer,
   HoldWritten,
   HostAction,
   HostChange,

@@ -96,6 +96,22 @@ export interface EndpointStatus {
   readonly setAside: Readonly<Record<string, string>>;
 }
 
+/** Points to draw, a step apart; none where nothing was recorded. */
+export interface HistoryAnswer {
+  readonly stepMs: number;
+  readonly points: readonly {
+    readonly atMs: number;
+    readonly state: EndpointState;
+    /** Loads of each instance, as rules compare them; null where a rule asked for what nobody reported. */
+    readonly metrics: Readonly<Record<string, number | null>>;
+    readonly instances: number;
+    readonly ready: number;
+    readonly target: number;
+    /** Of the candidate in shadow_rules. */
+    readonly shadowTarget: number | null;
+  }[];
+}
+
 export type Action = 'start' | 'stop' | 'pause';
 
 /** Instance ids by state, in the words of 2013. */

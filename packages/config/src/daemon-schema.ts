@@ -12,6 +12,7 @@ const INTERVAL_MIN_MS = 100;
 
 const manager = sectionOf('daemon', 'manager');
 const api = sectionOf('daemon', 'api');
+const history = sectionOf('daemon', 'history');
 const docker = sectionOf('daemon', 'cloud:docker');
 const nginx = sectionOf('daemon', 'loadbalancer:nginx');
 const haproxy = sectionOf('daemon', 'loadbalancer:haproxy');
@@ -57,6 +58,9 @@ export const DAEMON_KEYS = {
     '',
     'Answers as of that year, and keys in URLs, where they get into the logs of proxies and the histories of browsers',
   ),
+
+  retention: history('retention', duration(HOUR_MS), '168h', 'How long what was measured and decided is kept'),
+  historyLimit: history('limit', size(2 ** 20, 'minimum'), '512MB', 'Disk it may take, of all endpoints; 0 keeps nothing'),
 
   socket: docker('socket', text('path', parsePath), '/var/run/docker.sock', 'Socket of the Docker engine'),
   slots: docker('slots', whole(0, 1_000_000), '1000', 'What this host offers to instances; 0 takes none'),

@@ -25,6 +25,11 @@ export interface DaemonConfig {
     /** Answer as then, also to a key in the URL. */
     readonly compat: '2013' | null;
   };
+  readonly history: {
+    readonly retentionMs: number;
+    /** 0 keeps none. */
+    readonly limitBytes: number;
+  };
   readonly docker: {
     readonly socket: string;
     readonly slots: number;
@@ -112,6 +117,7 @@ export function resolveDaemon(
       ...(overrides.has(KEY.listen) ? listen : listenFrom(environment, listen)),
       compat: values.read(KEY.compat),
     },
+    history: { retentionMs: values.read(KEY.retention), limitBytes: values.read(KEY.historyLimit) },
     docker: {
       socket: values.read(KEY.socket),
       slots: values.read(KEY.slots),

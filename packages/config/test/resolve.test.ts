@@ -273,6 +273,7 @@ describe('the daemon', () => {
           logLevel: 'info',
         },
         api: { host: '127.0.0.1', port: 8080, compat: null },
+        history: { retentionMs: 7 * 24 * 3_600_000, limitBytes: 512 * 2 ** 20 },
         docker: {
           socket: '/var/run/docker.sock',
           slots: 1000,

@@ -4,6 +4,7 @@ import {
   type LogLevel,
   type Loop,
   type Meter,
+  type Plan,
   type PlanInput,
   ReactorError,
   type StateStore,
@@ -28,6 +29,8 @@ export interface ControllerOptions {
   readonly resolve: PlanInput['resolve'];
   readonly random: () => number;
   readonly newId: () => string;
+  /** Told of every plan that was made while leading. */
+  readonly planned?: (made: Plan) => void;
 }
 
 export interface Controller {

@@ -32,6 +32,8 @@ export interface RoundOptions {
   readonly random: () => number;
   readonly newId: () => string;
   readonly alarms: Alarms;
+  /** Told of every plan that was made while leading. */
+  readonly planned?: (made: Plan) => void;
 }
 
 /** `abandoned`: the term ended meanwhile. `outranked`: it cannot go on, a higher epoch has to be taken. Both commit nothing from then on. */
@@ -92,6 +94,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     const made = plan({ ...options, nowMs, epoch, quietUntilMs, cluster, traffic, posted });
     if (!leadership.holds()) return 'abandoned';
     options.alarms.settle(made.alarms);
+    options.planned?.(made);
     complain(made);
     await publish(made);
 

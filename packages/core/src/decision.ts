@@ -29,15 +29,26 @@ const QUANTILE = /^p\d\d$/;
  * resuming, or losing the history, shrinks nothing before a whole delay was seen.
  */
 export function decide(given: DecisionInput): { readonly record: DecisionRecord; readonly history: TargetHistory } {
+  const record = recordOfDecision(given);
+  return { record, history: historyAfter(record) };
+}
+
+/** What is remembered after a decision; the same object as before it when nothing is to be written. */
+export function historyAfter(record: DecisionRecord): TargetHistory {
+  const { atMs, recommended, scaling } = record;
+  const { history } = record.inputs;
+  // Empty, so that after the hold its count is the target so far: handing back shrinks nothing before a whole delay.
+  if (record.state !== 'RUNNING' || record.kinds.includes('hold_by_operator')) return withoutTargets(history);
+  return rememberTarget(pastTargets({ ...record, history }, recommended), atMs, recommended, scaling.scaleDownDelayMs);
+}
+
+function recordOfDecision(given: DecisionInput): DecisionRecord {
   const input = { ...given, stable: withData(given.stable, given, true), burst: withData(given.burst, given, false) };
   const { instances: n, scaling, state } = input;
   const stable = evaluateWith(input, input.stable, input.stable.metrics);
-  if (state !== 'RUNNING') {
-    return { record: standing(input, stable), history: withoutTargets(input.history) };
-  }
+  if (state !== 'RUNNING') return standing(input, stable);
   const held = activeHold(input.hold, input.atMs);
-  // Empty, so that after the hold its count is the target so far: handing back shrinks nothing before a whole delay.
-  if (held !== null) return { record: heldRecord(input, stable, held), history: withoutTargets(input.history) };
+  if (held !== null) return heldRecord(input, stable, held);
   const burst = burstNeed(input, stable);
   const wanted = burst === null ? stable.wanted : burst.need;
   const hold = holdReason(input, stable);
@@ -78,10 +89,7 @@ export function decide(given: DecisionInput): { readonly record: DecisionRecord;
     step,
     hold: hold?.text ?? null,
   });
-  return {
-    record: recordOf(input, outcome, sentence),
-    history: rememberTarget(past, input.atMs, recommended, scaling.scaleDownDelayMs),
-  };
+  return recordOf(input, outcome, sentence);
 }
 
 /** The decision a record was made from, made again. @throws Error when the record's rules are none. */
@@ -159,8 +167,10 @@ const isThin = ({ sources }: MetricReading): boolean => sources.reported < sourc
 
 const withoutTargets = (history: TargetHistory): TargetHistory => (history.targets.length === 0 ? history : NO_HISTORY);
 
-function pastTargets(input: DecisionInput, recommended: number): TargetHistory {
-  const { history, instances, atMs } = input;
+function pastTargets(
+  { history, instances, atMs }: Pick<DecisionInput, 'history' | 'instances' | 'atMs'>,
+  recommended: number,
+): TargetHistory {
   if (history.targets.length > 0 || instances <= recommended) return history;
   return { targets: [{ target: instances, sinceMs: atMs }] };
 }

@@ -35,6 +35,8 @@ export type { LossNote, Removal } from './plan-hosts.js';
 export * from './ports.js';
 export * from './posted-measurement.js';
 export * from './posted-metrics.js';
+export * from './recording.js';
+export * from './recording-text.js';
 export * from './retire.js';
 export * from './rule.js';
 export * from './rule-advice.js';

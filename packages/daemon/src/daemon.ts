@@ -19,6 +19,7 @@ import { createEngine } from '@reactor/docker';
 import { openState } from '@reactor/state';
 import { balancerDrivers } from './balancers.js';
 import { createDefaultEndpoints } from './default-endpoints.js';
+import { type History, startHistory } from './history.js';
 import { advertisedUrl, discoverAddress, isLoopback } from './host-address.js';
 import { markFile, portFile } from './mark-file.js';
 import { openPushed } from './pushed-config.js';
@@ -68,30 +69,21 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
     const { clusterId } = await store.read('controller/');
     const resolve = createResolver();
 
+    const history = openHistory(config, store, log);
+    closing.push(history.close);
     const engine = createEngine({ socket: config.docker.socket, cluster: clusterId, log, meter });
     const api: Api = createApi({
-      store,
-      engine,
-      now: systemClock.now,
-      newId,
-      version: VERSION,
-      host,
-      telemetry,
+      ...{ store, engine, now: systemClock.now, newId, version: VERSION, host, telemetry, log, lastView, history },
       health: () => {
         const problems = [...(parts.agent?.problems() ?? ['starting']), ...(parts.controller?.problems() ?? [])];
         return { ok: problems.length === 0, problems };
       },
-      log,
-      lastView,
       compat2013: config.api.compat === '2013',
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
 
-    const { defaultEndpoints: directory } = config.manager;
-    if (directory !== null) {
-      await createDefaultEndpoints({ directory, api: { host: config.api.host, port }, store, now: systemClock.now, newId, log });
-    }
+    await createDefaults(config, port, store, log);
 
     const drivers = balancerDrivers(config, { meter, log });
     const common = { store, clock: systemClock, random: Math.random, meter, log, host };
@@ -114,7 +106,10 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
       portsHandedOut: portFile(join(config.manager.dataDir, 'ports')),
     });
     closing.push(async () => parts.agent?.stop());
-    parts.controller = startController({ ...common, intervalMs: () => pushed.current().manager.intervalMs, resolve, newId });
+    parts.controller = startController({
+      ...common,
+      ...{ intervalMs: () => pushed.current().manager.intervalMs, resolve, newId, planned: history.planned },
+    });
     closing.push(async () => parts.controller?.stop());
     log(
       'info',
@@ -142,6 +137,17 @@ async function openStore(config: DaemonConfig, log: Log, options: StartOptions):
   });
   opened = true;
   return rememberViews(store, systemClock.now);
+}
+
+function openHistory({ manager, history }: DaemonConfig, store: StateStore, log: Log): History {
+  const directory = join(manager.dataDir, 'history');
+  return startHistory({ store, clock: systemClock, now: systemClock.now, log, directory, ...history });
+}
+
+async function createDefaults({ manager, api }: DaemonConfig, port: number, store: StateStore, log: Log): Promise<void> {
+  const { defaultEndpoints: directory } = manager;
+  if (directory === null) return;
+  await createDefaultEndpoints({ directory, api: { host: api.host, port }, store, now: systemClock.now, newId, log });
 }
 
 /** What the agent tells of its host. */
