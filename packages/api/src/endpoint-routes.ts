@@ -1,4 +1,4 @@
-import { resolveEndpoint, setValue, writeIni } from '@reactor/config';
+import { type Circumstances, NO_PLACES, setValue, vet, writeIni } from '@reactor/config';
 import { type ConfigDocument, type EndpointState, type Json, namesOf, ReactorError, TOPICS } from '@reactor/core';
 import { readConfiguration } from './configuration-body.js';
 import { type ApiContext, trafficReports } from './context.js';
@@ -14,12 +14,12 @@ import {
 } from './endpoint-views.js';
 import { changeDocument, createEndpoint, removeEndpoint, setState } from './endpoint-writes.js';
 import { list, orNull } from './json-schema.js';
-import { postedNames } from './metric-routes.js';
+import { circumstances, unmasked } from './lint-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
 import { readFlag, readObject } from './request-form.js';
 import { BOTH, type Body, ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
-import { maskSecrets, unmaskSecrets } from './secrets.js';
+import { maskSecrets } from './secrets.js';
 import { CONFIGURATION, INI, shape } from './shapes.js';
 import { usableConfig } from './usable-config.js';
 
@@ -130,29 +130,24 @@ async function showEndpoint(request: RouteRequest, context: ApiContext): Promise
 
 async function putEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);
-  const draft = draftReader(request.body, await postedNames(name, context));
+  const draft = draftReader(request.body, await circumstances(name, context));
   const { revision, warnings } = await createEndpoint(context, name, draft(null), request.ifMatch);
   return json({ warnings, revision }, revision);
 }
 
 async function postEndpoint(request: RouteRequest, context: ApiContext): Promise<Reply> {
   const name = endpointName(request);
-  const draft = draftReader(request.body, await postedNames(name, context));
+  const draft = draftReader(request.body, await circumstances(name, context));
   const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: false, draft });
   return json({ warnings, revision }, revision);
 }
 
 /** Reads a configuration once; the answer makes a draft of it against what is stored. */
-function draftReader(body: Body, reported: ReadonlySet<string>): (stored: ConfigDocument | null) => Draft {
+function draftReader(body: Body, known: Circumstances): (stored: ConfigDocument | null) => Draft {
   const read = readConfiguration(body);
   return (stored) => {
-    const document = unmaskSecrets(read.document, stored);
-    // Where a value was put back the text no longer says what the document does, so it has no columns to point at.
-    const same = JSON.stringify(document) === JSON.stringify(read.document);
-    const { config, warnings } = same
-      ? resolveEndpoint(read.document, read.places, reported)
-      : resolveEndpoint(document, undefined, reported);
-    return { document, config, warnings: [...read.warnings, ...warnings].map((warning) => warning.message) };
+    const whole = unmasked(read, stored);
+    return { document: whole.document, ...vet(whole, known) };
   };
 }
 
@@ -166,12 +161,11 @@ async function patchEndpoint(request: RouteRequest, context: ApiContext): Promis
       'section and key: expected strings; value: expected a string, or null to unset the key',
     );
   }
-  const reported = await postedNames(name, context);
+  const known = await circumstances(name, context);
   const draft = (stored: ConfigDocument): Draft => {
     const changed = value === null ? withoutValue(stored, section, key) : setValue(stored, section, key, value);
-    const document = unmaskSecrets(changed, stored);
-    const { config, warnings } = resolveEndpoint(document, undefined, reported);
-    return { document, config, warnings: warnings.map((warning) => warning.message) };
+    const whole = unmasked({ document: changed, places: NO_PLACES, warnings: [] }, stored);
+    return { document: whole.document, ...vet(whole, known) };
   };
   const { revision, warnings } = await changeDocument(context, { name, ifMatch: request.ifMatch, merges: true, draft });
   return json({ warnings, revision }, revision);

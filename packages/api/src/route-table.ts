@@ -7,6 +7,7 @@ import { HOST_ROUTES } from './host-routes.js';
 import { INSTANCE_ROUTES } from './instance-routes.js';
 import { ANY } from './json-schema.js';
 import { KEY_ROUTES } from './key-routes.js';
+import { LINT_ROUTES } from './lint-routes.js';
 import { MANAGER_ROUTES } from './manager-routes.js';
 import { METADATA_ROUTES } from './metadata-routes.js';
 import { METRIC_ROUTES } from './metric-routes.js';
@@ -37,6 +38,7 @@ const TABLE: readonly Route[] = [
   ...HISTORY_ROUTES,
   ...HOST_ROUTES,
   ...PLACEMENT_ROUTES,
+  ...LINT_ROUTES,
   ...OUTPUT_ROUTES,
   ...SESSION_ROUTES,
   ...LOG_ROUTES,

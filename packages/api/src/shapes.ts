@@ -121,6 +121,19 @@ export const SHAPES = {
   Names: list(TEXT),
   Configuration: { ...map(map(TEXT)), description: 'Section, key, value' },
   Written: record({ warnings: WARNINGS, revision: REVISION }),
+  Findings: record({
+    findings: list(
+      record({
+        code: TEXT,
+        severity: word('error', 'warning', 'advice'),
+        section: orNull(TEXT),
+        key: orNull(TEXT),
+        line: { ...orNull(COUNT), description: 'From 1; null where the text is not known' },
+        text: TEXT,
+        suggestion: orNull(TEXT),
+      }),
+    ),
+  }),
   KeyChange: record({ section: TEXT, key: TEXT, value: { ...orNull(TEXT), description: 'Null unsets the key' } }),
   NamesWritten: record({ names: list(TEXT), warnings: WARNINGS, revision: REVISION }),
   RevisionWritten: record({ revision: REVISION }),

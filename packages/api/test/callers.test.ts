@@ -16,7 +16,8 @@ async function start(): Promise<void> {
 
 async function instance(endpoint: string, id: string, token: string): Promise<void> {
   const { uid } = (await running.endpoint(endpoint))!;
-  await running.put(KEYS.instance(id), { id, endpoint, endpointUid: uid, host: 'vm1', phase: 'run', createdAtMs: 1, slots: 10 });
+  const record = { id, endpoint, endpointUid: uid, host: 'vm1', phase: 'run', createdAtMs: 1, slots: 10 };
+  await running.put(KEYS.instance(id), { ...record, hostPort: null, container: { network: null } });
   const report = { id, endpoint, host: 'vm1', state: 'ready', wasReady: true, address: { host: '10.0.0.1', port: 20_001 } };
   await running.put(KEYS.report('vm1', id), { ...report, tokenHash: hashToken(token) });
 }

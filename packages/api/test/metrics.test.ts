@@ -124,9 +124,10 @@ test('names that every object has are metrics like any other', async () => {
 
 test('a rule on a metric that programs report is not taken for a slip of the pen', async () => {
   const { warnings } = await running.client.setValue('pyex', 'scaling', 'rules', 'rates < 5');
-  expect(warnings).toEqual([expect.stringContaining("no source reports 'rates'; did you mean 'rate'?")]);
+  const slip = expect.stringMatching(/No source reports 'rates'.*did you mean 'rate'\?/);
+  expect(warnings).toContainEqual(slip);
   await post('{"rates": 1}', 'i1');
-  expect((await running.client.setValue('pyex', 'scaling', 'rules', 'rates < 6')).warnings).toEqual([]);
+  expect((await running.client.setValue('pyex', 'scaling', 'rules', 'rates < 6')).warnings).not.toContainEqual(slip);
 });
 
 describe('the sources of an endpoint', () => {

@@ -11,7 +11,7 @@ export const EXAMPLE_CONFIG: readonly string[] = [
   '  [scaling]',
   '  min_instances = 1',
   '  max_instances = 5',
-  '  rules = 0 < rate < 1',
+  '  rules = 0.3 < rate < 1',
   '',
   '  [cloud:docker]',
   '  image = pyex',

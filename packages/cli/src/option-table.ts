@@ -32,6 +32,7 @@ export const OPTIONS = {
   for: { kind: 'text', value: 'TIME', verbs: ['scale'], about: 'how long the hold lasts: 90 (seconds), 30m, 8h' },
   follow: { kind: 'flag', alias: 'f', verbs: ['logs'], about: 'go on as the containers write (Ctrl-C ends)' },
   tail: { kind: 'number', value: 'N', verbs: ['logs'], about: 'at most the newest N lines (default 1000)' },
+  cluster: { kind: 'flag', verbs: ['lint'], about: 'also ask the daemon what programs post and how much room its hosts have' },
   'dry-run': { kind: 'flag', verbs: ['place', 'import'], about: 'ask without acting' },
   project: { kind: 'text', value: 'NAME', verbs: ['import'], about: 'goes before the name of every endpoint: NAME-SERVICE' },
   limit: { kind: 'number', value: 'N', verbs: LOG_VERBS, about: 'at most the newest N lines' },

@@ -63,6 +63,21 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await documents()).validate,
   },
   {
+    name: 'lint',
+    group: 'endpoints',
+    args: ['[ENDPOINT]'],
+    about: 'what in a configuration will surprise its operator, and what to write instead',
+    more: [
+      'Reads a configuration from standard input, without a daemon unless --cluster is given; with ENDPOINT it is the stored one,',
+      'seen with the metrics that programs post and the room on the hosts. It knows of all loads at once which rules can never',
+      'add or remove an instance, never decide, contradict each other, fit no whole number or make the count swing. Exit status 1',
+      'when something is an error; errors and warnings are also told when a configuration is stored. Example:',
+      '',
+      '  reactor lint < docker.conf',
+    ],
+    load: async () => (await import('./verbs/lint-verb.js')).lint,
+  },
+  {
     name: 'import',
     group: 'endpoints',
     args: ['FILE'],

@@ -57,6 +57,7 @@ const STDIN_VERBS: ReadonlyMap<string, string> = new Map([
   ['create', ' < CONFIG'],
   ['update', ' < CONFIG'],
   ['validate', ' < CONFIG'],
+  ['lint', ' < CONFIG'],
   ['manager-update', ' < CONFIG'],
   ['post', ' < TEXT'],
   ['evaluate', ' < JSON-LINES'],

@@ -23,7 +23,7 @@ describe('help', () => {
     const asked = await typed(['manage', '--help']);
     expect(asked.status).toBe(0);
     expect(asked.stdout.split('\n')[0]).toBe('usage: reactor manage ENDPOINT < CONFIG');
-    for (const text of ['[cloud:docker]', 'rules = 0 < rate < 1', '-u, --update']) expect(asked.stdout).toContain(text);
+    for (const text of ['[cloud:docker]', 'rules = 0.3 < rate < 1', '-u, --update']) expect(asked.stdout).toContain(text);
     expect(await typed(['-h', 'manage'])).toEqual(asked);
     expect(await typed(['help', 'manage'])).toEqual(asked);
   });
@@ -87,6 +87,24 @@ describe('validate', () => {
       2,
       'reactor: validate reads a configuration from standard input: reactor validate < docker.conf\n',
     ]);
+  });
+});
+
+describe('lint', () => {
+  const conf = '[endpoint]\nurl = http://\nloadbalancer = nginx\n\n[scaling]\nmax_instances = 5\nrules = rate < 1, 2 < rate\n';
+
+  test('tells without a daemon what is wrong, where, and what to do; exit status 1 for an error', async () => {
+    const { status, stdout, stderr } = await typed(['lint'], { stdin: conf });
+    expect([status, stderr]).toEqual([1, '']);
+    expect(stdout).toContain("error: scaling.rules (line 7): Nothing can satisfy both rule 1 'rate < 1' and rule 2 '2 < rate'");
+    expect(stdout).toContain('\n  leave one of them out, or make their bands overlap\n');
+    const json = JSON.parse((await typed(['lint', '--json'], { stdin: conf })).stdout);
+    expect(json.findings[0]).toMatchObject({ code: 'unsatisfiable', severity: 'error', line: 7 });
+  });
+
+  test('has nothing to remark on a band', async () => {
+    const stdin = conf.replace('rate < 1, 2 < rate', '0.3 < rate < 1');
+    expect(await typed(['lint'], { stdin })).toEqual({ status: 0, stdout: 'nothing to remark\n', stderr: '' });
   });
 });
 

@@ -59,7 +59,9 @@ test('the walk-through of the documentation works as it is written', async () =>
   expect((await reactor(['unmanage', 'apihttp'])).status).toBe(0);
   expect(await manage()).toBe('');
   expect(await done(['start', 'pyex'])).toBe('');
-  expect(await done(['set', 'pyex', 'scaling', 'rules', '0 < rate < 1'])).toBe('');
+  const set = await reactor(['set', 'pyex', 'scaling', 'rules', '0 < rate < 1']);
+  expect(set).toMatchObject({ status: 0, stdout: '' });
+  expect(set.stderr).toMatch(/^reactor: warning: scaling\.rules: While there is any traffic .*0\.3 < rate < 1.*\n$/);
   expect(await done(['get', 'pyex', 'scaling', 'rules'])).toBe('0 < rate < 1\n');
   expect(JSON.parse(await done(['get-metrics', 'pyex']))).toEqual({ active: 0 });
   expect(await done(['get-metrics', 'pyex', '--python'])).toBe("{u'active': 0.0}\n");

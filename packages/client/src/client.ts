@@ -1,4 +1,4 @@
-import { type ConfigDocument, type Json, ReactorError } from '@reactor/core';
+import { type ConfigDocument, type Finding, type Json, ReactorError } from '@reactor/core';
 import { parseApiAddress } from './api-address.js';
 import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
 import { exchange, type Target } from './exchange.js';
@@ -14,6 +14,7 @@ import type {
   ClusterInfo,
   EndpointRow,
   EndpointStatus,
+  Findings,
   HoldWritten,
   HostAction,
   HostChange,
@@ -79,6 +80,10 @@ export interface Client extends HistoryCalls, InstanceCalls, ManagerCalls, Metri
   setValue(name: string, section: string, key: string, value: string | null, guard?: Guard): Promise<Written>;
   /** Fine when absent. */
   removeEndpoint(name: string, guard?: Guard): Promise<void>;
+  /** What is wrong or hardly meant in a configuration, with the cluster at hand; nothing is stored. */
+  lint(configuration: Configuration): Promise<readonly Finding[]>;
+  /** The same of a stored one. */
+  lintEndpoint(name: string): Promise<readonly Finding[]>;
 
   state(name: string): Promise<EndpointStatus>;
   act(name: string, action: Action): Promise<void>;
@@ -169,6 +174,8 @@ function endpointCalls(
   | 'manageEndpoint'
   | 'setValue'
   | 'removeEndpoint'
+  | 'lint'
+  | 'lintEndpoint'
 > {
   const write = (method: 'PUT' | 'POST', name: string, configuration: Configuration, guard?: Guard): Promise<Written> =>
     answerOf(target, { method, path: pathOf(name), body: bodyOf(configuration), ...ifMatch(guard) });
@@ -194,6 +201,9 @@ function endpointCalls(
     removeEndpoint: async (name, guard) => {
       await exchange(target, { method: 'DELETE', path: pathOf(name), ...ifMatch(guard) });
     },
+    lint: async (configuration) =>
+      (await answerOf<Findings>(target, { method: 'POST', path: '/v1.1/lint', body: bodyOf(configuration) })).findings,
+    lintEndpoint: async (name) => (await get<Findings>(target, pathOf(name, 'lint'))).findings,
   };
 }
 

@@ -1,6 +1,7 @@
 import type {
   ConfigDocument,
   EndpointState,
+  Finding,
   Hold,
   HostRecord,
   InstancePhase,
@@ -41,6 +42,10 @@ export interface ClusterInfo {
 export interface Written {
   readonly warnings: readonly string[];
   readonly revision: number;
+}
+
+export interface Findings {
+  readonly findings: readonly Finding[];
 }
 
 export interface InstanceWished {

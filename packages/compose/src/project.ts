@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { getValue, parseEndpointName, resolveEndpoint, setValue } from '@reactor/config';
+import { getValue, NO_PLACES, NOTHING_KNOWN, parseEndpointName, setValue, vet } from '@reactor/config';
 import { type ConfigDocument, describeError, ReactorError } from '@reactor/core';
 import { type Findings, type Note, openDraft } from './draft.js';
 import { DROPPED_OF_FILE } from './dropped-keys.js';
@@ -202,7 +202,8 @@ function check(service: string, document: ConfigDocument, findings: Findings): v
   // What follows from a mistake that was told is no news.
   if (findings.mistakes.some((mistake) => mistake.startsWith(`${service}: `))) return;
   try {
-    for (const { message } of resolveEndpoint(document).warnings) findings.notes.push({ service, key: 'warning', why: message });
+    const { warnings } = vet({ document, places: NO_PLACES, warnings: [] }, NOTHING_KNOWN);
+    for (const why of warnings) findings.notes.push({ service, key: 'warning', why });
   } catch (error) {
     findings.mistakes.push(`${service}: ${describeError(error)}`);
   }

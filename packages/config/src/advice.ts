@@ -1,12 +1,12 @@
-import { adviseRules, type EndpointConfig, METRIC_KINDS, measures } from '@reactor/core';
+import type { EndpointConfig } from '@reactor/core';
 import { ENDPOINT_KEYS as KEY } from './endpoint-schema.js';
 import { quote } from './mistake.js';
 import type { Values } from './values.js';
 
 /** What the keys of an endpoint mean together that its operator should know. */
 
-/** Warns of what is no mistake and yet hardly meant. `reported`: metrics that programs post for the endpoint. */
-export function adviseTogether(values: Values, config: EndpointConfig, reported: ReadonlySet<string>): void {
+/** Warns of what is no mistake and yet hardly meant; what rules mean is for lint.ts, which asks more. */
+export function adviseTogether(values: Values, config: EndpointConfig): void {
   const { url, loadBalancer, drainTimeoutMs, decommissionedTimeoutMs } = config;
   if (url !== null && loadBalancer === null) values.warn(KEY.loadBalancer, 'unset: nothing will serve the url', KEY.url);
   if (url === null && loadBalancer !== null)
@@ -39,17 +39,4 @@ export function adviseTogether(values: Values, config: EndpointConfig, reported:
   if (config.placement.rebalance === 'gradual' && config.placement.strategy === 'binpack') {
     values.warn(KEY.rebalance, 'has no effect with strategy = binpack, which fills hosts on purpose', KEY.strategy);
   }
-  for (const { message } of adviseRules(config.scaling.rules, reported)) values.warn(KEY.rules, message);
-  for (const { message } of adviseRules(config.shadowRules, reported)) values.warn(KEY.shadowRules, message);
-  for (const metric of unmeasured(config, reported)) {
-    const message = `${loadBalancer} does not measure ${metric}: until it is posted, the count cannot fall`;
-    values.warn(KEY.rules, message, KEY.loadBalancer);
-  }
-}
-
-/** Metrics of rules that Reactor knows, but the endpoint's load balancer cannot tell. */
-function unmeasured({ loadBalancer, metricsSource, scaling }: EndpointConfig, reported: ReadonlySet<string>): readonly string[] {
-  if (loadBalancer === null || metricsSource !== null) return [];
-  const asked = [...new Set(scaling.rules.map(({ metric }) => metric))].filter((metric) => Object.hasOwn(METRIC_KINDS, metric));
-  return asked.filter((metric) => METRIC_KINDS[metric] !== 'direct' && !reported.has(metric) && !measures(loadBalancer, metric));
 }

@@ -30,6 +30,8 @@ export interface Places {
 /** Something to tell that hinders nothing; `message` is one line and says where. */
 export interface Warning {
   readonly message: string;
+  /** The same without the place. */
+  readonly text: string;
   readonly section: string | null;
   readonly key: string | null;
   readonly line: number | null;

@@ -26,19 +26,14 @@ export interface ResolvedEndpoint {
 /**
  * Checks every key, then what keys mean together. Fails with `config_invalid`, naming the first mistake in the file
  * (details: section, key, line, column). `places` are those of `readDocument`; without them messages name no line.
- * `reported` are custom metrics that are known to come, so that a rule on one is not taken for a slip.
  */
-export function resolveEndpoint(
-  document: ConfigDocument,
-  places: Places = NO_PLACES,
-  reported: ReadonlySet<string> = new Set(),
-): ResolvedEndpoint {
+export function resolveEndpoint(document: ConfigDocument, places: Places = NO_PLACES): ResolvedEndpoint {
   const values = openValues('endpoint', document, places);
   const config = readEndpoint(values);
   values.check();
   checkTogether(values, config);
   values.check();
-  adviseTogether(values, config, reported);
+  adviseTogether(values, config);
   return { config: freezeAll(config), warnings: values.warnings };
 }
 

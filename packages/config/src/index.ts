@@ -6,6 +6,7 @@ export { type ResolvedEndpoint, resolveEndpoint } from './endpoint.js';
 export { fingerprint } from './fingerprint.js';
 export { writeIni } from './ini-writer.js';
 export { escapeItem, type KeyType, parseDuration, parseSize } from './key-type.js';
+export { type Circumstances, lint, NOTHING_KNOWN, vet } from './lint.js';
 export { changedManagerKeys, checkManager, withPushed } from './manager-config.js';
 export { parseEndpointName } from './name.js';
 export { CONFIG_SIZE_MAX, type ReadResult, readDocument } from './reader.js';

@@ -108,8 +108,8 @@ function readKey(reading: Reading, line: string, number: number): void {
   const values = reading.sections.get(section)!;
   const former = values.get(key);
   if (former !== undefined && former.text !== value.text) {
-    const message = `${named(source)}line ${number} overrides line ${former.line}: ${section}.${key}`;
-    reading.warnings.push({ message, section, key, line: number, column: 1 });
+    const text = `line ${number} overrides line ${former.line}: ${section}.${key}`;
+    reading.warnings.push({ message: `${named(source)}${text}`, text, section, key, line: number, column: 1 });
   }
   values.set(key, value);
   reading.value = value;

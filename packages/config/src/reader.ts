@@ -51,8 +51,9 @@ const utf16 = (source: string | null): ReactorError => syntaxError(source, null,
 function readText(input: string, source: string | null, stringAllowed: boolean): ReadResult {
   const marked = input.startsWith('\ufeff');
   const text = marked ? input.slice(1) : input;
-  const bom = `${named(source)}line 1, column 1: the byte order mark is ignored; save as UTF-8 without BOM`;
-  const warnings: Warning[] = marked ? [{ message: bom, section: null, key: null, line: 1, column: 1 }] : [];
+  const bom = 'the byte order mark is ignored; save as UTF-8 without BOM';
+  const message = `${named(source)}line 1, column 1: ${bom}`;
+  const warnings: Warning[] = marked ? [{ message, text: bom, section: null, key: null, line: 1, column: 1 }] : [];
   refuseControl(text, source);
 
   const opening = /[^ \t\r\n]/.exec(text)?.[0] ?? '';

@@ -107,8 +107,8 @@ function defaultOf<T>(key: SchemaKey<T>): T {
 function warning(places: Places, section: string, key: string | null, message: string, spot: Spot | null): Warning {
   const name = key === null ? section : `${section}.${key}`;
   const line = spot?.line ?? null;
-  const text = `${named(places.source)}${quote(name).slice(1, -1)}${whereOf(spot)}: ${message}`;
-  return { message: text, section, key, line, column: spot?.column ?? null };
+  const told = `${named(places.source)}${quote(name).slice(1, -1)}${whereOf(spot)}: ${message}`;
+  return { message: told, text: message, section, key, line, column: spot?.column ?? null };
 }
 
 /** More are no slips of a hand, and looking for what each was meant to be would take seconds. */
@@ -135,6 +135,7 @@ function unknownNames(scope: Scope, document: ConfigDocument, places: Places): r
   }
   const told = unknown.slice(0, UNKNOWN_TOLD_MAX).map((tell) => tell());
   const rest = unknown.length - told.length;
-  const more = `${named(places.source)}${rest} more unknown names`;
-  return rest === 0 ? told : [...told, { message: more, section: null, key: null, line: null, column: null }];
+  const text = `${rest} more unknown names`;
+  const message = `${named(places.source)}${text}`;
+  return rest === 0 ? told : [...told, { message, text, section: null, key: null, line: null, column: null }];
 }

@@ -1,12 +1,11 @@
 import { ReactorError } from '@reactor/core';
-import { parseEndpointName, readDocument, resolveDaemon, resolveEndpoint } from '../src/index.js';
+import { NOTHING_KNOWN, parseEndpointName, readDocument, resolveDaemon, vet } from '../src/index.js';
 
 /** Reads and resolves; the one line of the error, `warning: …` lines when there is none, or `fine`. */
 function told(text: string | Uint8Array): string {
   try {
-    const { document, places, warnings } = readDocument(text);
-    const all = [...warnings, ...resolveEndpoint(document, places).warnings];
-    return all.length === 0 ? 'fine' : all.map(({ message }) => `warning: ${message}`).join('\n');
+    const { warnings } = vet(readDocument(text), NOTHING_KNOWN);
+    return warnings.length === 0 ? 'fine' : warnings.map((warning) => `warning: ${warning}`).join('\n');
   } catch (error) {
     if (!(error instanceof ReactorError)) throw error;
     expect(error.message).not.toMatch(/[\n\r]/);
@@ -281,8 +280,16 @@ test.each<[string, string, string]>([
     'scaling.rules (line 2, column ',
   ]),
   ['B67', inScaling('rules=a<1,,b<2'), 'rule 2 is empty'],
-  ['B68', inScaling('rules=rat < 1'), "warning: scaling.rules (line 2, column 7): no source reports 'rat'; did you mean 'rate'?"],
-  ['B69', inScaling('rules=rate < 1, 2 < rate'), 'warning: scaling.rules (line 2, column 7): rule 2 can never apply'],
+  [
+    'B68',
+    inScaling('max_instances=2\nrules=rat < 1'),
+    "warning: scaling.rules (line 3): No source reports 'rat', so the count cannot fall. (did you mean 'rate'?)",
+  ],
+  [
+    'B69',
+    inScaling('max_instances=2\nrules=rate < 1, 2 < rate'),
+    "warning: scaling.rules (line 3): Nothing can satisfy both rule 1 'rate < 1' and rule 2",
+  ],
   ['B71', inScaling(`rules=rate < ${' '.repeat(65_536)}1`), 'rule longer than 256'],
 ])('%s is told in one line', (_id, line, expected) => {
   expect(line).toContain(expected);

@@ -204,14 +204,6 @@ describe('an endpoint', () => {
       'endpoint.loadbalancer (line 2, column 5): unset: nothing will serve the url',
     ],
     ['[endpoint]\nloadbalancer=nginx', 'endpoint.url (line 2, column 14): unset: nginx has nothing to serve'],
-    [
-      '[endpoint]\nurl=http://\nloadbalancer=nginx\n[scaling]\nrules=pending < 1',
-      'nginx does not measure pending: until it is posted, the count cannot fall',
-    ],
-    [
-      '[endpoint]\nurl=tcp://5000\nloadbalancer=tcp\n[scaling]\nrules=instances < 9, active < 5, response < 1s',
-      'tcp does not measure response: until it is posted, the count cannot fall',
-    ],
     ['[endpoint]\ndecommissioned_timeout=10m', 'shorter than decommissioned_timeout: the decommission period ends after 300 s'],
   ])('warns: %j', (text, message) => {
     expect(

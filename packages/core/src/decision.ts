@@ -4,8 +4,8 @@ import { describeDecision } from './decision-sentence.js';
 import { type Evaluation, evaluate, type Reason } from './evaluation.js';
 import { activeHold, heldCount, heldWords } from './hold.js';
 import type { Hold, Rule } from './model.js';
+import { nearMetric } from './near-metric.js';
 import { METRIC_KINDS, parseRule } from './rule.js';
-import { nearMetric } from './rule-advice.js';
 import { largestTarget, NO_HISTORY, rememberTarget, type TargetHistory } from './target-history.js';
 
 export type { DecisionInput, Measurement, MetricReading } from './decision-input.js';

@@ -1,7 +1,7 @@
 import { ANY_COUNT, type CountRange, clampRange, fittingRange, narrowRange, type Reading, rangeWords } from './count-range.js';
 import type { Rule } from './model.js';
+import { nearMetric } from './near-metric.js';
 import { type MetricKind, metricKind } from './rule.js';
-import { nearMetric } from './rule-advice.js';
 
 /** From rules and one set of readings to a range of counts and a target, without any memory. */
 

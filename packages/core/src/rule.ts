@@ -96,7 +96,7 @@ export function formatRule(rule: Rule): string {
 }
 
 /** Shortest decimal digits that give the same double, without an exponent, which the grammar does not have. */
-function plainNumber(value: number): string {
+export function plainNumber(value: number): string {
   const [mantissa = '0', exponent] = String(value).split('e');
   if (exponent === undefined) return mantissa;
   const [whole = '0', fraction = ''] = mantissa.split('.');

@@ -1,5 +1,5 @@
 import { type Client, OWN_ENDPOINT, type Written } from '@reactor/client';
-import { readDocument, resolveEndpoint } from '@reactor/config';
+import { NOTHING_KNOWN, readDocument, vet } from '@reactor/config';
 import { type ConfigDocument, describeError, ReactorError } from '@reactor/core';
 import { readBytes } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
@@ -49,8 +49,7 @@ function examine(bytes: Uint8Array): Findings {
   try {
     const read = readDocument(bytes);
     warnings.push(...read.warnings.map(({ message }) => message));
-    warnings.push(...resolveEndpoint(read.document, read.places).warnings.map(({ message }) => message));
-    return { error: null, warnings };
+    return { error: null, warnings: vet(read, NOTHING_KNOWN).warnings };
   } catch (error) {
     if (!(error instanceof ReactorError)) throw error;
     return { error: describeError(error), warnings };
