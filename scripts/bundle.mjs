@@ -5,13 +5,15 @@
  *     packages/cli/dist/main.js     ->  packages/cli/dist/reactor.mjs     and its chunks
  *     packages/daemon/dist/main.js  ->  packages/daemon/dist/reactord.mjs and its chunks
  *     packages/tcp/dist/main.js     ->  packages/daemon/dist/reactor-tcp.mjs, which reactord starts
+ *     packages/web/dist/main.js     ->  packages/daemon/dist/ui, the web pages that reactord serves
  *
  * The first two are split at their dynamic imports, so that `reactor version` reads a few kilobytes and not the whole program.
  * Each chunk's name carries a hash of its content: an update in place never mixes two versions.
  */
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,6 +24,9 @@ const COMPILED = ['lmdb'];
 
 /** What dockerode has for Docker over SSH, BuildKit sessions and building images. Reactor does none of it, and it takes 15 MB. */
 const UNUSED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+
+/** Of all web pages, compressed: more would keep a person waiting on a poor line. */
+const PAGES_LIMIT_BYTES = 100_000;
 
 /** Bundled CommonJS libraries ask for Node's own modules by `require`, which an ES module does not have. */
 const REQUIRE =
@@ -72,6 +77,7 @@ for (const program of PROGRAMS) {
   }
   await bundle(program);
 }
+await bundlePages();
 
 async function bundle({ entry, into = dirname(entry), name, external, banner, beside }) {
   const directory = join(ROOT, into);
@@ -103,6 +109,40 @@ async function bundle({ entry, into = dirname(entry), name, external, banner, be
   const executable = join(directory, `${name}.mjs`);
   chmodSync(executable, EXECUTABLE);
   report(name, executable, join(directory, chunks));
+}
+
+/** A page's script, style and icon, each with a hash of its content in its name, so that a browser keeps them for good. */
+async function bundlePages() {
+  const directory = join(ROOT, 'packages/daemon/dist/ui');
+  rmSync(directory, { recursive: true, force: true });
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['packages/web/dist/main.js', 'packages/web/src/style.css', 'packages/web/src/icon.svg'],
+    outdir: directory,
+    entryNames: '[name]-[hash]',
+    loader: { '.svg': 'copy' },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    // Named by parts of core that no page uses, which are dropped.
+    external: ['node:*'],
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+    plugins: [importsArePure],
+  });
+  const names = Object.entries(metafile.outputs).map(([path, { entryPoint }]) => [basename(entryPoint ?? path), basename(path)]);
+  const page = readFileSync(join(ROOT, 'packages/web/src/index.html'), 'utf8');
+  const made = names.reduce((text, [entry, name]) => text.replaceAll(`{${entry}}`, name), page);
+  writeFileSync(join(directory, 'index.html'), made);
+  const bytes = readdirSync(directory).reduce(
+    (sum, file) => sum + gzipSync(readFileSync(join(directory, file)), { level: 9 }).length,
+    0,
+  );
+  console.log(`ui: ${bytes} bytes in all, compressed as they are sent`);
+  if (bytes > PAGES_LIMIT_BYTES) throw new Error(`ui: ${bytes} bytes are more than ${PAGES_LIMIT_BYTES}`);
 }
 
 function report(name, executable, chunks) {

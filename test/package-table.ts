@@ -19,5 +19,6 @@ export const PACKAGES: Readonly<Record<string, { readonly packages: readonly str
       packages: ['core', 'config', 'state', 'docker', 'nginx', 'haproxy', 'tcp', 'dnsmasq', 'agent', 'controller', 'api'],
       libraries: ['pino'],
     },
-    testkit: { packages: ['core'], libraries: [] },
+    web: { packages: ['client', 'core'], libraries: ['preact', 'uplot'] },
+    testkit: { packages: ['core'], libraries: ['playwright-core'] },
   };

@@ -18,7 +18,7 @@ const SHAPES = new Map([...PATHS].map(([path, methods]) => [shape(path), methods
 test.each([
   ['Verbs', 57],
   ['Options', 6],
-  ['Routes', 29],
+  ['Routes', 30],
   ['Keys of an endpoint', 48],
   ['Keys of a manager', 18],
 ])('the table %s has all its %i rows, each with a state, and a reason where something is missing', (title, count) => {

@@ -38,7 +38,7 @@ export function packageNames(): readonly string[] {
 
 /** Source files of a package: what ends up in the product. */
 export function sourcesOf(name: string): readonly string[] {
-  return filesBelow(`packages/${name}/src`).filter((file) => file.endsWith('.ts'));
+  return filesBelow(`packages/${name}/src`).filter((file) => /\.tsx?$/.test(file));
 }
 
 /** Strings are matched first so that a `//` in a URL does not look like a comment. */
@@ -78,7 +78,9 @@ export function packageOf(specifier: string): string | null {
 /** The file that a relative specifier of a TypeScript source means, relative to the repository. */
 export function targetOf(file: string, specifier: string): string {
   const path = relative(ROOT, resolve(ROOT, dirname(file), specifier));
-  return path.endsWith('.js') && !has(path) ? path.replace(/\.js$/, '.ts') : path;
+  if (!path.endsWith('.js') || has(path)) return path;
+  const plain = path.replace(/\.js$/, '.ts');
+  return has(plain) ? plain : `${plain}x`;
 }
 
 /** `file:line` of every match, for a message that can be clicked. `pattern` needs the flag g. */

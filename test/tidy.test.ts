@@ -97,11 +97,11 @@ describe.each(Object.entries(PACKAGES))('package %s', (name, row) => {
 
   test('has no file that nothing leads to', () => {
     const bundled = textOf('scripts/bundle.mjs');
-    const starts = (file: string): boolean => bundled.includes(file.replace('/src/', '/dist/').replace(/\.ts$/, '.js'));
+    const starts = (file: string): boolean => bundled.includes(file.replace('/src/', '/dist/').replace(/\.tsx?$/, '.js'));
     const entries = sources.filter((file) => file === `packages/${name}/src/index.ts` || starts(file));
     const reached = new Set(entries);
     for (const file of reached) {
-      if (!file.endsWith('.ts') || !has(file)) continue;
+      if (!/\.tsx?$/.test(file) || !has(file)) continue;
       for (const specifier of importsOf(file).filter((other) => packageOf(other) === null))
         reached.add(targetOf(file, specifier));
     }

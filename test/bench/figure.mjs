@@ -6,6 +6,7 @@
 const UNITS = {
   ms: (value) => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value < 10 ? value.toFixed(1) : grouped(value)} ms`),
   MB: (value) => `${grouped(value)} MB`,
+  kB: (value) => `${grouped(value)} kB`,
   'MB/s': (value) => `${grouped(value)} MB/s`,
   '%': (value) => `${value < 1 ? Number(value.toPrecision(2)) : value.toFixed(1)} %`,
   'lines/s': (value) => `${(value / 1e6).toFixed(1)} M lines/s`,

@@ -19,7 +19,7 @@ const ON_MACHINE = ['log-reader', 'plan', 'round', 'start-up'];
 /** Makes hosts of its own: namespaces beside each other, which a sandbox has no room for. */
 const ON_HOSTS = ['cluster'];
 // Idle first: what the others leave behind for a minute, thousands of sockets that wait out their time, is counted every second.
-const IN_SANDBOX = ['idle', 'spike', 'balancer', 'tcp', 'scale-events', 'two-balancers'];
+const IN_SANDBOX = ['idle', 'spike', 'balancer', 'tcp', 'scale-events', 'two-balancers', 'ui'];
 const ALL = [...ON_MACHINE, ...IN_SANDBOX, ...ON_HOSTS];
 /** A good run of either takes a third of it; nothing here may hang for ever. */
 const MACHINE_LIMIT_MS = 180_000;

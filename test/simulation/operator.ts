@@ -1,7 +1,7 @@
 import { ReactorError } from '@reactor/core';
 import type { ApiContext } from '../../packages/api/src/context.js';
 import { momentReader } from '../../packages/api/src/context.js';
-import type { Method } from '../../packages/api/src/route.js';
+import type { Method, RouteRequest } from '../../packages/api/src/route.js';
 import { PATHS } from '../../packages/api/src/route-table.js';
 import { createClaimChecker } from '../../packages/api/src/url-claim.js';
 import type { Process } from './machine.js';
@@ -33,6 +33,7 @@ export function createOperator(world: World, oracles: Oracles): Operator {
           ifMatch: null,
           keyHeaders: {},
           caller: null,
+          browser: NO_BROWSER,
           signal: process.ended.signal,
         },
         contextOf(world, process, oracles),
@@ -47,6 +48,13 @@ export function createOperator(world: World, oracles: Oracles): Operator {
   };
   return { ask };
 }
+
+/** Operators of the simulation use the command. */
+const NO_BROWSER: RouteRequest['browser'] = {
+  logIn: async () => null,
+  logOut: () => '',
+  standing: async () => ({ keyNeeded: false, loggedIn: false }),
+};
 
 function contextOf(world: World, process: Process, oracles: Oracles): ApiContext {
   const store = openStoreLink(world, process, oracles, 'api');
@@ -66,5 +74,6 @@ function contextOf(world: World, process: Process, oracles: Oracles): ApiContext
     history: null,
     keyNeeded: () => null,
     follow: () => null,
+    live: { follow: async function* () {} },
   };
 }

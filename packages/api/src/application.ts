@@ -2,18 +2,18 @@ import { once } from 'node:events';
 import { describeError, endpointCalled, ReactorError } from '@reactor/core';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { endpointLock, type Lock } from './auth-key.js';
+import { checkOrigin } from './browser.js';
 import { callerOf, TOKEN_HEADER } from './caller.js';
 import { asks2013, refusal2013, reply2013 } from './compat-2013.js';
 import type { ApiContext } from './context.js';
 import type { ErrorTeller } from './error-reply.js';
-
-import { checkOrigin, type Gate, KEY_PARAMETER, keyHeaders } from './gate.js';
+import { type Gate, KEY_PARAMETER, keyHeaders } from './gate.js';
 import { readIfMatch } from './if-match.js';
-
 import { type LastView, openReading, type Reading } from './last-view.js';
 import { quoted } from './offending-value.js';
+import { servePages } from './pages.js';
 import { checkTarget, readBody, readQuery, refuseKeyInQuery } from './request-form.js';
-import type { Body, Method, Reply, Route } from './route.js';
+import type { Body, Browser, Method, Reply, Route } from './route.js';
 import { PATHS } from './route-table.js';
 import type { StoredSettings } from './settings.js';
 import { usableConfig } from './usable-config.js';
@@ -30,6 +30,8 @@ export interface ApplicationParts {
   readonly settings: () => Promise<StoredSettings>;
   /** What reads are answered from while the state is away; null answers none then. */
   readonly lastView: () => LastView | null;
+  /** Where the web pages are; null where they were not built. */
+  readonly pages: string | null;
   /** Aborts when the server closes; followers end then. */
   readonly closing: AbortSignal;
   /** Keys in URLs, and the answers of 2013 for whoever asks for nothing else. */
@@ -60,6 +62,7 @@ export function createApplication(parts: ApplicationParts): Express {
     if (!parts.compat2013) refuseKeyInQuery(search);
     next();
   });
+  app.use(servePages(parts.pages));
   for (const [path, routes] of PATHS) {
     app.all(path, async (request: Request, response: Response) => {
       await answer(parts, routes, request, response);
@@ -87,12 +90,14 @@ async function answer(
   const query = readQuery(searchOf(request, parts), route);
   const { context, settings, staleSinceMs } = readingFor(route, request, parts);
   const caller = route.caller === undefined ? null : callerOf((await context.moment()).cluster, request.headers[TOKEN_HEADER]);
-  if (!route.open && route.caller !== 'token') await gate.admit(request, settings, () => ownLock(route, request, context));
+  const guarded = !route.open && route.caller !== 'token';
+  const login = guarded ? await gate.admit(request, settings, () => ownLock(route, request, context)) : null;
   if (!route.open && staleSinceMs() === null) teller.reached();
   const left = new AbortController();
   const leave = (): void => left.abort();
   response.once('close', leave);
-  closing.addEventListener('abort', leave, { once: true });
+  const ends = [closing, ...(login === null ? [] : [login.ended])];
+  for (const end of ends) end.addEventListener('abort', leave, { once: true });
   try {
     if (closing.aborted) leave();
     const reply = await route.answer(
@@ -103,6 +108,7 @@ async function answer(
         body: hasBody(request) ? await readBody(request) : NO_BODY,
         ifMatch: readIfMatch(request),
         keyHeaders: keyHeaders(request, parts.compat2013),
+        browser: browserOf(request, gate, settings),
         signal: left.signal,
       },
       context,
@@ -112,7 +118,7 @@ async function answer(
     const said = parts.compat2013 && asks2013(request) ? reply2013(reply, { method: request.method, route }) : reply;
     await send(said, request, response, context);
   } finally {
-    closing.removeEventListener('abort', leave);
+    for (const end of ends) end.removeEventListener('abort', leave);
   }
 }
 
@@ -123,6 +129,17 @@ function searchOf(request: Request, { compat2013 }: ApplicationParts): string {
   const parameters = new URLSearchParams(search);
   parameters.delete(KEY_PARAMETER);
   return parameters.toString();
+}
+
+function browserOf(request: Request, gate: Gate, settings: () => Promise<StoredSettings>): Browser {
+  return {
+    logIn: (key) => gate.logIn(request, settings, key),
+    logOut: () => gate.logOut(request),
+    async standing() {
+      const stored = (await settings()).settings;
+      return { keyNeeded: stored.auth !== null, loggedIn: gate.isLoggedIn(request, stored) };
+    },
+  };
 }
 
 /** A configuration that cannot be used has no key, so it is for the admin to mend. */
@@ -137,7 +154,7 @@ async function ownLock({ keeper }: Route, request: Request, context: ApiContext)
 
 /** Whatever only reads the cluster's contents may be old; a write, and what monitors us, may not. */
 function readingFor(route: Route, request: Request, { context, settings, lastView }: ApplicationParts): Reading {
-  const reads = ['GET', 'HEAD'].includes(request.method) && route.versions.length > 0;
+  const reads = (['GET', 'HEAD'].includes(request.method) || route.fromLastView) && route.versions.length > 0;
   return reads ? openReading(context, settings, lastView) : { context, settings, staleSinceMs: () => null };
 }
 
@@ -162,17 +179,23 @@ function textParams(params: Request['params']): Readonly<Record<string, string>>
 }
 
 async function send(reply: Reply, request: Request, response: Response, context: ApiContext): Promise<void> {
-  if (reply.kind === 'lines') return sendLines(reply.lines, request, response, context);
+  if (reply.kind === 'lines') return sendLines(reply, request, response, context);
   const text = reply.kind === 'json' ? JSON.stringify(reply.body) : reply.body;
   if (reply.revision !== undefined) response.setHeader('etag', `"${reply.revision}"`);
+  if (reply.kind === 'json') for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   response.statusCode = reply.kind === 'json' ? (reply.status ?? 200) : 200;
   response.setHeader('content-type', reply.kind === 'json' ? 'application/json; charset=utf-8' : reply.type);
   response.setHeader('content-length', Buffer.byteLength(text));
   response.end(text);
 }
 
-async function sendLines(lines: AsyncIterable<string>, request: Request, response: Response, context: ApiContext): Promise<void> {
-  response.setHeader('content-type', 'application/x-ndjson');
+async function sendLines(
+  { lines, type }: Extract<Reply, { kind: 'lines' }>,
+  request: Request,
+  response: Response,
+  context: ApiContext,
+): Promise<void> {
+  response.setHeader('content-type', type ?? 'application/x-ndjson');
   // nginx would otherwise hold lines back until a buffer is full.
   response.setHeader('x-accel-buffering', 'no');
   if (request.method === 'HEAD') {

@@ -1,5 +1,6 @@
 import type { Cluster, ContainerEngine, LogLevel, RecordedBlock, StateStore, StateView, TrafficReport } from '@reactor/core';
 import { describeError, LOGS, readCluster, TOPICS, trafficOfHosts } from '@reactor/core';
+import type { Live } from './live.js';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
 import type { ClaimChecker } from './url-claim.js';
@@ -25,6 +26,8 @@ export interface ApiContext {
   readonly keyNeeded: () => string | null;
   /** Takes a place among the bounded number of followers; null when all are taken. The function gives it back. */
   readonly follow: () => (() => void) | null;
+  /** What open pages see. */
+  readonly live: Live;
 }
 
 export interface MetricHistory {

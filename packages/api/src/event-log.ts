@@ -3,6 +3,7 @@ import type { ApiContext } from './context.js';
 import { lines, list, TEXT } from './json-schema.js';
 import { liveEndpoint, managerName } from './names.js';
 import { printable, quoted } from './offending-value.js';
+import { pause } from './pause.js';
 import { readFlag, readJson, readNumber } from './request-form.js';
 import { ENDPOINT_OF_PATH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
 import { shape } from './shapes.js';
@@ -142,19 +143,6 @@ function rowOf(entry: LogEntry): Row {
 }
 
 const lineOf = (row: Row): string => `${JSON.stringify(row)}\n`;
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
-}
 
 // ------------------------------------------------------------------------------------------------------------ user events
 

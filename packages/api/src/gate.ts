@@ -3,11 +3,14 @@ import { isIP } from 'node:net';
 import { ReactorError } from '@reactor/core';
 import { type Attempts, createAttempts } from './attempts.js';
 import { adminLock, createKeyCheck, type Lock } from './auth-key.js';
+import { checkPage, cookieFor, noCookie, tokenIn } from './browser.js';
+import { createLogins, type Login } from './logins.js';
 import type { Settings, StoredSettings } from './settings.js';
 
 /**
- * Who may ask. With a key set: whoever sends it, or about one endpoint that endpoint's own where the route says so. Without one: whoever reaches the port directly, so three things are
- * refused that let others in through a browser or a proxy on this machine:
+ * Who may ask. With a key set: whoever sends it, or about one endpoint that endpoint's own where the route says so; and our
+ * own pages in a browser that has shown it. Without one: whoever reaches the port directly, so three things are refused that
+ * let others in through a browser or a proxy on this machine:
  *  1. a Host header naming another machine (DNS rebinding),
  *  2. an Origin that is not this API (a page of another site), key or not,
  *  3. a request that a proxy passed on, because its sender is not the peer.
@@ -17,9 +20,19 @@ export interface Gate {
   /**
    * Resolves when the request may go on; throws `unauthorized`, `too_many_attempts`, `misdirected`, or what `settings`
    * throws: a read may ask for the last known ones, a write asks for those of now. `ownLock` is that of the endpoint which the
-   * request is about, where its key is enough; it is asked only when the key is not known to be the admin's.
+   * request is about, where its key is enough; it is asked only when the key is not known to be the admin's. Answers the login
+   * that it was let in by; null when it came otherwise.
    */
-  admit(request: IncomingMessage, settings: () => Promise<StoredSettings>, ownLock?: () => Promise<Lock | null>): Promise<void>;
+  admit(
+    request: IncomingMessage,
+    settings: () => Promise<StoredSettings>,
+    ownLock?: () => Promise<Lock | null>,
+  ): Promise<Login | null>;
+  /** The cookie that stands for the key from now on; null where no key is set. Throws like `admit`. */
+  logIn(request: IncomingMessage, settings: () => Promise<StoredSettings>, key: string): Promise<string | null>;
+  /** Ends the login, if there is one, and answers the cookie that takes its own away. */
+  logOut(request: IncomingMessage): string;
+  isLoggedIn(request: IncomingMessage, settings: StoredSettings['settings']): boolean;
 }
 
 /** Hashes in flight, each 32 MiB; more keys to check than that wait in nobody's queue but are told to come back. */
@@ -37,6 +50,7 @@ export function createGate(options: { readonly now: () => number; readonly keyIn
   const passedOn = createAttempts();
   const allPassedOn = createAttempts(PASSED_ON.inARow, PASSED_ON.refillMs);
   const check = createKeyCheck();
+  const logins = createLogins(options.now);
   let hashing = 0;
 
   const counters = ({ address, isPassedOn }: Sender): readonly (readonly [Attempts, string])[] =>
@@ -85,22 +99,50 @@ export function createGate(options: { readonly now: () => number; readonly keyIn
     }
   };
 
+  const loginOf = (request: IncomingMessage, admin: Lock): Login | null => {
+    const token = tokenIn(request);
+    return token === null ? null : logins.find(token, admin.id);
+  };
+
   return {
     async admit(request, stored, ownLock = async () => null) {
       const { settings } = await stored();
       if (settings.auth === null) {
         checkHost(request, settings);
         checkDirect(request);
-        return;
+        return null;
       }
-      const key = presentedKey(request, options.keyInQuery);
-      if (key === null) throw unauthorized();
       const admin = adminLock(settings.auth);
-      if (check.remembered(key, [admin])) return;
+      const key = presentedKey(request, options.keyInQuery);
+      if (key === null) {
+        const login = presentsKey(request) ? null : loginOf(request, admin);
+        if (login === null) throw unauthorized();
+        checkPage(request);
+        return login;
+      }
+      if (check.remembered(key, [admin])) return null;
       const own = await ownLock();
       // Its own first: whoever asks where the endpoint's key will do has most likely that one.
       await checkKey(key, own === null ? [admin] : [own, admin], senderOf(request));
+      return null;
     },
+    async logIn(request, stored, key) {
+      const { settings } = await stored();
+      if (settings.auth === null) {
+        checkHost(request, settings);
+        checkDirect(request);
+        return null;
+      }
+      const admin = adminLock(settings.auth);
+      await checkKey(key, [admin], senderOf(request));
+      return cookieFor(request, logins.open(admin.id));
+    },
+    logOut(request) {
+      const token = tokenIn(request);
+      if (token !== null) logins.close(token);
+      return noCookie(request);
+    },
+    isLoggedIn: (request, { auth }) => auth !== null && loginOf(request, adminLock(auth)) !== null,
   };
 }
 
@@ -129,6 +171,9 @@ function tooMany(waitMs: number): ReactorError {
     details: { retryAfterSeconds: seconds },
   });
 }
+
+const presentsKey = ({ headers }: IncomingMessage): boolean =>
+  headers['x-auth-key'] !== undefined || headers.authorization !== undefined;
 
 /** As 2013 called it in a URL. */
 export const KEY_PARAMETER = 'auth_key';
@@ -184,17 +229,4 @@ function checkDirect(request: IncomingMessage): void {
     'unauthorized',
     "while no key is set, requests through a proxy are refused; set one with 'reactor passwd'",
   );
-}
-
-const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
-
-/** Refuses what a page of another site sends; programs send neither of these headers. */
-export function checkOrigin(request: IncomingMessage): void {
-  const origin = request.headers.origin;
-  const host = request.headers.host ?? '';
-  const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
-  const site = request.headers['sec-fetch-site'];
-  const crossSite = site !== undefined && site !== 'same-origin' && site !== 'none';
-  if (own && (!crossSite || SAFE_METHODS.includes(request.method ?? ''))) return;
-  throw new ReactorError('foreign_origin', 'requests from pages of another site are refused');
 }

@@ -8,6 +8,8 @@ import { INSTANCE_ROUTES } from './instance-routes.js';
 import { ANY } from './json-schema.js';
 import { KEY_ROUTES } from './key-routes.js';
 import { LINT_ROUTES } from './lint-routes.js';
+import { LIVE_ROUTES } from './live-routes.js';
+import { LOGIN_ROUTES } from './login-routes.js';
 import { MANAGER_ROUTES } from './manager-routes.js';
 import { METADATA_ROUTES } from './metadata-routes.js';
 import { METRIC_ROUTES } from './metric-routes.js';
@@ -42,6 +44,8 @@ const TABLE: readonly Route[] = [
   ...OUTPUT_ROUTES,
   ...SESSION_ROUTES,
   ...LOG_ROUTES,
+  ...LOGIN_ROUTES,
+  ...LIVE_ROUTES,
 ];
 
 const ENDPOINT = '/endpoints/:endpoint';

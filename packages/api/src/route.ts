@@ -17,8 +17,18 @@ export interface RouteRequest {
   readonly ifMatch: IfMatch;
   /** The headers the caller showed its key with; never kept, only shown to the daemons of other hosts. */
   readonly keyHeaders: Readonly<Record<string, string>>;
-  /** Aborts when the client goes away or the server closes. */
+  readonly browser: Browser;
+  /** Aborts when the client goes away, its login ends or the server closes. */
   readonly signal: AbortSignal;
+}
+
+/** What a handler may do about the cookie of whoever asks. */
+export interface Browser {
+  /** The cookie that stands for the key from now on; null where no key is set. Throws what a wrong key is answered with. */
+  logIn(key: string): Promise<string | null>;
+  /** The cookie that takes its own away. */
+  logOut(): string;
+  standing(): Promise<{ readonly keyNeeded: boolean; readonly loggedIn: boolean }>;
 }
 
 export interface Body {
@@ -28,11 +38,17 @@ export interface Body {
 }
 
 export type Reply =
-  | { readonly kind: 'json'; readonly status?: number; readonly body: unknown; readonly revision?: number }
+  | {
+      readonly kind: 'json';
+      readonly status?: number;
+      readonly body: unknown;
+      readonly revision?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'text'; readonly type: string; readonly body: string; readonly revision?: number }
-  | { readonly kind: 'lines'; readonly lines: AsyncIterable<string> };
+  | { readonly kind: 'lines'; readonly lines: AsyncIterable<string>; readonly type?: string };
 
-export const json = (body: unknown, revision?: number): Reply => ({
+export const json = (body: unknown, revision?: number): Extract<Reply, { kind: 'json' }> => ({
   kind: 'json',
   body,
   ...(revision === undefined ? {} : { revision }),
@@ -54,6 +70,8 @@ export interface Route {
   readonly versions: readonly ApiVersion[];
   /** Open routes answer without a key and tell nothing about the cluster's contents. */
   readonly open: boolean;
+  /** Whether a request that is no GET may be judged by the last view of the settings while the state is away. */
+  readonly fromLastView: boolean;
   /** The endpoint whose own key is let in besides the admin's; null where there is none. */
   readonly keeper: Keeper | null;
   /** Query parameters it takes; any other one is refused by name. What each means is in openapi.ts. */
@@ -87,6 +105,7 @@ interface Options {
   readonly versions?: readonly ApiVersion[];
   readonly query?: readonly string[];
   readonly open?: boolean;
+  readonly fromLastView?: boolean;
   readonly keeper?: Keeper;
 }
 
@@ -98,6 +117,7 @@ export function route(methods: Method | readonly Method[], path: string, answer:
     path,
     versions: options.versions ?? NEW,
     open: options.open ?? false,
+    fromLastView: options.fromLastView ?? false,
     keeper: options.keeper ?? null,
     query: options.query ?? [],
     summary,

@@ -7,7 +7,8 @@ import { createApplication } from './application.js';
 import { type ApiContext, type MetricHistory, momentReader } from './context.js';
 import { createErrorTeller } from './error-reply.js';
 import { createGate } from './gate.js';
-import type { LastView } from './last-view.js';
+import { type LastView, openReading } from './last-view.js';
+import { createLive } from './live.js';
 import { settingsReader } from './settings.js';
 import { createMeter, type Telemetry } from './telemetry.js';
 import { createClaimChecker } from './url-claim.js';
@@ -34,6 +35,8 @@ export interface ApiOptions {
   readonly downSinceMs?: () => number | null;
   /** What reads are answered from while the state is away, from rememberViews; without it they are refused then. */
   readonly lastView?: () => LastView | null;
+  /** The directory of the web pages; without it there are none. */
+  readonly pages?: string | null;
   /** Lets the key be cleared although others than this machine reach the API. */
   readonly openToAll?: boolean;
   /** Keys in URLs, and the answers of 2013 where today's differ. */
@@ -82,14 +85,20 @@ export function createApi(options: ApiOptions): Api {
   let listensTo = '127.0.0.1';
   let listensAt: number | null = null;
   let followers = 0;
+  const place = (): (() => void) | null => {
+    if (followers >= FOLLOWER_LIMIT) return null;
+    followers++;
+    return () => {
+      followers--;
+    };
+  };
+  const { now, version, host, health } = options;
+  const reading = () => openReading(context, settings, lastView);
 
   const context: ApiContext = {
     store: options.store,
-    now: options.now,
+    ...{ now, version, host, health },
     newId: options.newId,
-    version: options.version,
-    host: options.host,
-    health: options.health,
     log: options.log,
     telemetry,
     moment: momentReader(options.store),
@@ -97,16 +106,15 @@ export function createApi(options: ApiOptions): Api {
     claims: createClaimChecker(() => listensAt),
     history: options.history ?? null,
     keyNeeded: () => (options.openToAll ? null : keyNeeded(listensTo)),
-    follow() {
-      if (followers >= FOLLOWER_LIMIT) return null;
-      followers++;
-      return () => {
-        followers--;
-      };
-    },
+    follow: place,
+    live: createLive({ reading, place, now, version, host, health }),
   };
   const server = httpServer(
-    createApplication({ context, gate, teller, settings, lastView, closing: closing.signal, compat2013 }),
+    createApplication({
+      ...{ context, gate, teller, settings, lastView, compat2013 },
+      pages: options.pages ?? null,
+      closing: closing.signal,
+    }),
     options.timeouts ?? TIMEOUTS,
   );
 

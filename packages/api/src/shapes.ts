@@ -59,6 +59,17 @@ const OLDER_HOST = { balancers: list(TEXT) };
 
 const RULE = record({ text: TEXT, metric: TEXT, kind: TEXT, value: orNull(NUMBER), range: orNull(RANGE) });
 
+const SCHEMA_KEY = {
+  section: TEXT,
+  key: TEXT,
+  type: { ...TEXT, description: 'What it accepts, in words' },
+  default: TEXT,
+  description: TEXT,
+  words: { ...list(TEXT), description: 'The values it takes, where there is a list of them' },
+  lines: { ...FLAG, description: 'Whether the value may span lines' },
+  secret: FLAG,
+};
+
 const VERDICTS = {
   host: { ...orNull(TEXT), description: 'Null when every host refuses' },
   reason: TEXT,
@@ -112,6 +123,9 @@ export const SHAPES = {
   Url: record({ url: orNull(TEXT) }),
   Key: record({ auth_key: orNull(TEXT) }),
   Domain: record({ domain: { type: 'null' } }),
+  Login: record({ keyNeeded: FLAG, loggedIn: FLAG }),
+  LoginKey: record({ auth_key: TEXT }),
+  Schema: record({ keys: list(record(SCHEMA_KEY)) }),
 
   Host: record({ ...HOST, images: list(open({ id: TEXT })), containers: list(open({ id: TEXT })) }, OLDER_HOST),
   HostAction: record({ action: word('drain', 'activate') }),

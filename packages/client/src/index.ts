@@ -2,6 +2,7 @@ export { parseApiAddress } from './api-address.js';
 export { type Guard, OWN_ENDPOINT } from './call.js';
 export { type Client, type ClientOptions, type Configuration, createClient } from './client.js';
 export type { FollowOptions } from './follow.js';
+export type * from './live-wire.js';
 export type {
   Action,
   ClusterInfo,

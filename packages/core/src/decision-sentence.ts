@@ -137,6 +137,9 @@ function quantity(metric: string, value: number, digits: Digits): string {
   }
 }
 
+/** A reading of a metric, with its unit, as decisions name it. */
+export const shownQuantity = (metric: string, value: number): string => quantity(metric, value, rounded);
+
 /** Three digits that matter: 33.0, 0.250, 1240. */
 function rounded(value: number): string {
   if (value === 0 || value >= 100) return value.toFixed(0);

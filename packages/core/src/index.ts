@@ -7,6 +7,7 @@ export * from './container-exit.js';
 export * from './count-range.js';
 export * from './decision.js';
 export * from './decision-record.js';
+export { shownQuantity } from './decision-sentence.js';
 export type { Resolved } from './endpoint-draft.js';
 export * from './endpoint-names.js';
 export * from './endpoint-url.js';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Agent, combineDrivers, kernelConnections, startAgent } from '@reactor/agent';
 import { type Api, createApi, createMeter, hasAuth, rememberViews, setAuthKey } from '@reactor/api';
 import { type DaemonConfig, fingerprint, resolveEndpoint } from '@reactor/config';
@@ -79,6 +80,7 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
         return { ok: problems.length === 0, problems };
       },
       compat2013: config.api.compat === '2013',
+      pages: pagesDirectory(),
     });
     const { port } = await api.listen(config.api.host, config.api.port);
     closing.push(() => api.close());
@@ -148,6 +150,12 @@ async function createDefaults({ manager, api }: DaemonConfig, port: number, stor
   const { defaultEndpoints: directory } = manager;
   if (directory === null) return;
   await createDefaultEndpoints({ directory, api: { host: api.host, port }, store, now: systemClock.now, newId, log });
+}
+
+/** Beside the program, as scripts/bundle.mjs makes them; null in a checkout where it did not run. */
+function pagesDirectory(): string | null {
+  const places = ['./ui/', '../ui/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  return places.find((place) => existsSync(place)) ?? null;
 }
 
 /** What the agent tells of its host. */

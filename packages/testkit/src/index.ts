@@ -1,4 +1,5 @@
 export * from './balanced-backends.js';
+export * from './browser.js';
 export * from './builders.js';
 export * from './cluster-ledger.js';
 export * from './cluster-rest.js';
