@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { collect, run } from './command.js';
 import { createHost, type Host } from './host.js';
-import { createRedis, createSentinelGroup, type SharedRedis } from './shared-redis.js';
+import { createRedis, createRedisCluster, createSentinelGroup, type SharedRedis } from './shared-redis.js';
 
 /**
  * Several hosts on this machine, as real as they can be without more machines: a switch in a network namespace of its
@@ -24,8 +24,11 @@ export interface HostsOptions {
   readonly slots?: number;
   /** Seconds between the controller's rounds; 1 unless given. */
   readonly interval?: number;
-  /** One Redis beside the hosts unless given; `sentinel` puts a master, a replica and three Sentinels on them. */
-  readonly state?: 'redis' | 'sentinel';
+  /**
+   * One Redis beside the hosts unless given; `sentinel` puts a master, a replica and three Sentinels on them, `cluster` three
+   * masters and a replica of each.
+   */
+  readonly state?: keyof typeof STATES;
   /** Loads trouble.mjs into the daemons, so that `Host.trouble` can do something. */
   readonly troubled?: boolean;
 }
@@ -36,6 +39,14 @@ const NEEDED = ['ip', 'nsenter', 'dockerd', 'docker', 'nginx', 'redis-server', '
 const MOST_CLUSTERS = 64;
 const MOST_HOSTS = 20;
 const IMAGE = 'pyex:latest';
+
+type Place = Pick<Host, 'address'> & { readonly namespace: string };
+const STATES = {
+  redis: (_hosts: readonly Place[], directory: string, { namespace, address }: Place) =>
+    createRedis(namespace, address, directory),
+  sentinel: createSentinelGroup,
+  cluster: createRedisCluster,
+} as const;
 
 /** Opens hosts vm1 to vmN, all daemons ready; the endpoints that serve the API itself are taken away. */
 export async function openHosts(count: number, options: HostsOptions = {}): Promise<Hosts> {
@@ -57,10 +68,10 @@ export async function openHosts(count: number, options: HostsOptions = {}): Prom
     await Promise.all(
       places.map(({ name, namespace, address }) => plugIn(namespace, switchNamespace, name, address, `${net}.2`)),
     );
-    const redis =
-      options.state === 'sentinel'
-        ? createSentinelGroup(places, join(directory, 'redis'))
-        : createRedis(switchNamespace, `${net}.2`, join(directory, 'redis'));
+    const redis = STATES[options.state ?? 'redis'](places, join(directory, 'redis'), {
+      namespace: switchNamespace,
+      address: `${net}.2`,
+    });
     await redis.start();
     let key = '';
     const hosts = places.map((place, index) =>

@@ -5,7 +5,7 @@ import { collect, run } from './command.js';
 import { hasEnded, startInside } from './namespace-processes.js';
 import { until } from './until.js';
 
-/** The Redis that the hosts of a cluster share: one server, or a master with a replica that Sentinels watch. */
+/** The Redis that the hosts of a cluster share: one server, a master with a replica that Sentinels watch, or a Redis cluster. */
 export interface SharedRedis {
   /** As `state` in reactor.conf. */
   readonly url: string;
@@ -13,7 +13,7 @@ export interface SharedRedis {
   readonly places: readonly RedisPlace[];
   /** Starts what does not run, and waits until the master answers. */
   start(): Promise<void>;
-  /** Which of the places is the master now. */
+  /** Which of the places is the master now, in a Redis cluster the one with the slot of the state. */
   master(): Promise<RedisPlace>;
   /** SIGKILL to the master; what was answered is on its disk. */
   kill(): Promise<void>;
@@ -38,12 +38,16 @@ interface Server extends RedisPlace {
 }
 
 const PORT = 6379;
+const REPLICA_PORT = 6380;
 const SENTINEL_PORT = 26_379;
 const MASTER = 'reactor';
 const QUORUM = 2;
 /** Quick, for a test; the time-outs that follow from it are Sentinel's own. */
 const DOWN_AFTER_MS = 2_000;
 const FAILOVER_MS = 6_000;
+const CLUSTERED = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(DOWN_AFTER_MS)];
+/** One of those the state has, which share a slot. */
+const STATE_KEY = '{reactor:default}:moment';
 const ANSWER_MS = 10_000;
 const ASK_SECONDS = 3;
 /** Sentinel's, with a machine that has much else to do. */
@@ -124,9 +128,6 @@ export function createSentinelGroup(
       return told.some((text) => text.includes('master_link_status:up'));
     });
   };
-  const onlyOne = async (): Promise<never> => {
-    throw new Error('a dump is kept and restored of a single server only');
-  };
   return {
     url: `redis+sentinel://${sentinels.map(({ address, port }) => `${address}:${port}`).join(',')}/${MASTER}/0`,
     places: [...servers, ...sentinels],
@@ -139,9 +140,82 @@ export function createSentinelGroup(
   };
 }
 
-function createServer(namespace: string, address: string, directory: string): Server {
-  const listen = ['--bind', address, '--port', String(PORT), '--protected-mode', 'no', '--dir', directory];
-  return program({ namespace, address, port: PORT, directory, file: 'redis-server', words: [...listen, ...DURABLE] });
+/** Three masters on three hosts, and on each a replica of another host's master. */
+export function createRedisCluster(
+  hosts: readonly { readonly namespace: string; readonly address: string }[],
+  directory: string,
+): SharedRedis {
+  if (hosts.length < 3) throw new Error(`a Redis cluster needs 3 hosts, got ${hosts.length}`);
+  mkdirSync(directory);
+  const servers = [PORT, REPLICA_PORT].flatMap((port) =>
+    hosts
+      .slice(0, 3)
+      .map(({ namespace, address }) =>
+        createServer(namespace, address, join(directory, `redis-${address}-${port}`), port, CLUSTERED),
+      ),
+  );
+  let isJoined = false;
+
+  const master = async (): Promise<Server> => {
+    for (const asked of servers.filter(({ runs }) => runs())) {
+      const slot = Number((await tryAsk(asked, 'CLUSTER', 'KEYSLOT', STATE_KEY)).stdout);
+      const { status, stdout } = await tryAsk(asked, 'CLUSTER', 'NODES');
+      const line = stdout.split('\n').find((each) => /\bmaster - /.test(each) && holds(each, slot));
+      const named = servers.find(({ address, port }) => line?.includes(` ${address}:${port}@`));
+      if (status === 0 && named !== undefined) return named;
+    }
+    throw new Error('no node knows the master of the state');
+  };
+  return {
+    url: `redis+cluster://${servers.map(({ address, port }) => `${address}:${port}`).join(',')}`,
+    places: servers,
+    start: async () => {
+      await Promise.all(servers.filter(({ runs }) => !runs()).map((server) => server.start()));
+      const places = servers.map(({ address, port }) => `${address}:${port}`);
+      if (!isJoined) {
+        await run('redis-cli', ['--cluster', 'create', ...places, '--cluster-replicas', '1', '--cluster-yes']);
+      }
+      isJoined = true;
+      await until('the cluster serves, and every replica has all that its master has', ELECTION_MS, async () => {
+        const told = await Promise.all(servers.map((server) => ask(server, 'INFO', 'replication')));
+        const info = await Promise.all(servers.map((server) => ask(server, 'CLUSTER', 'INFO')));
+        return (
+          info.every((text) => text.includes('cluster_state:ok')) &&
+          told.filter((text) => text.includes('master_link_status:up')).length === servers.length / 2
+        );
+      });
+    },
+    master,
+    kill: async () => (await master()).kill(),
+    command: async (...words) => ask(await master(), ...words),
+    keepDump: onlyOne,
+    restoreDump: onlyOne,
+  };
+}
+
+/** Whether a line of CLUSTER NODES ends with a range that the slot is in. */
+function holds(line: string, slot: number): boolean {
+  const ranges = line.trim().split(' ').slice(8);
+  return ranges.some((range) => {
+    const [first = '', last = first] = range.split('-');
+    return Number(first) <= slot && slot <= Number(last);
+  });
+}
+
+const onlyOne = async (): Promise<never> => {
+  throw new Error('a dump is kept and restored of a single server only');
+};
+
+function createServer(
+  namespace: string,
+  address: string,
+  directory: string,
+  port = PORT,
+  settings: readonly string[] = [],
+): Server {
+  const listen = ['--bind', address, '--port', String(port), '--protected-mode', 'no', '--dir', directory];
+  const words = [...listen, ...DURABLE, ...settings];
+  return program({ namespace, address, port, directory, file: 'redis-server', words });
 }
 
 function createSentinel(
