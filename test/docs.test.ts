@@ -4,9 +4,10 @@ import { VERBS } from '../packages/cli/src/verb-table.js';
 import { readDocument } from '../packages/config/src/reader.js';
 import { SCHEMA } from '../packages/config/src/schema.js';
 import { ERRORS } from '../packages/core/src/errors.js';
+import { TELEMETRY } from '../packages/core/src/telemetry.js';
 import { ACL_RULE } from '../packages/state/src/redis-replies.js';
 import { PACKAGES } from './package-table.js';
-import { filesBelow, has, textOf } from './source-tree.js';
+import { filesBelow, has, tableIn, textOf } from './source-tree.js';
 
 /** One noun, one meaning: the README's glossary explains each. */
 const GLOSSARY = [
@@ -29,7 +30,7 @@ const GLOSSARY = [
   'Retire',
 ];
 
-const documents = ['README.md', ...filesBelow('docs').filter((file) => file.endsWith('.md'))];
+const documents = ['README.md', 'configs/prometheus/README.md', ...filesBelow('docs').filter((file) => file.endsWith('.md'))];
 
 /** The text of code blocks and code spans: where a command is a command and not English. */
 function codeOf(markdown: string): readonly string[] {
@@ -144,6 +145,13 @@ describe.each(filesBelow('configs').filter((file) => file.endsWith('.conf') && !
     expect(set.length).toBeGreaterThan(0);
     expect(set.filter((key) => !known.has(key))).toEqual([]);
   });
+});
+
+test('every metric is explained beside the rules for Prometheus, with its type and its labels', () => {
+  const rows = Object.entries(TELEMETRY).map(([name, { type, labels, help }]) => {
+    return [`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(', '), help];
+  });
+  expect(tableIn('configs/prometheus/README.md', 'Metrics')).toEqual(rows);
 });
 
 test('the README grants a user of Redis what the tests grant theirs', () => {

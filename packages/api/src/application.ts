@@ -152,10 +152,12 @@ async function ownLock({ keeper }: Route, request: Request, context: ApiContext)
   return key === null ? null : endpointLock(key);
 }
 
-/** Whatever only reads the cluster's contents may be old; a write, and what monitors us, may not. */
+/** Whatever only reads the cluster's contents may be old; a write may not, nor what monitors us but for the key it needs. */
 function readingFor(route: Route, request: Request, { context, settings, lastView }: ApplicationParts): Reading {
-  const reads = (['GET', 'HEAD'].includes(request.method) || route.fromLastView) && route.versions.length > 0;
-  return reads ? openReading(context, settings, lastView) : { context, settings, staleSinceMs: () => null };
+  const reads = ['GET', 'HEAD'].includes(request.method) || route.fromLastView;
+  if (!reads) return { context, settings, staleSinceMs: () => null };
+  const reading = openReading(context, settings, lastView);
+  return route.versions.length > 0 ? reading : { ...reading, context };
 }
 
 /** How long a refused body may go on coming. A client that reads the answer stops or leaves well before. */

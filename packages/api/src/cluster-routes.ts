@@ -2,6 +2,7 @@ import { brakeOf, describeError, evaluateJson, ReactorError, serves, viewInstanc
 import { type ApiContext, trafficByHost } from './context.js';
 import { hostRows } from './host-views.js';
 import { lines, textOf } from './json-schema.js';
+import { isAway } from './last-view.js';
 import { quoted } from './offending-value.js';
 import { readObject, readText } from './request-form.js';
 import { BOTH, json, type Reply, type Route, type RouteRequest, route } from './route.js';
@@ -61,9 +62,15 @@ async function showReadiness(_request: RouteRequest, { health }: ApiContext): Pr
   return { kind: 'json', status: ok ? 200 : 503, body: { ok, problems } };
 }
 
+/** What the daemon counts itself is worth most while the state is away. */
+function nullWhileAway(error: unknown): null {
+  if (isAway(error)) return null;
+  throw error;
+}
+
 async function showPrometheus(_request: RouteRequest, context: ApiContext): Promise<Reply> {
   const { registry, refresh } = context.telemetry;
-  await refresh((await context.moment()).cluster);
+  await refresh(await context.moment().then(({ cluster }) => cluster, nullWhileAway));
   return { kind: 'text', type: registry.contentType, body: await registry.metrics() };
 }
 

@@ -2,7 +2,8 @@ import { type Cluster, type HostRecord, isDraining, isRemoved, occupies, type Tr
 
 /** What the API shows of the hosts, worked out from the cluster state of one moment. Pure. */
 
-export type HostState = 'ready' | 'draining' | 'lost' | 'removing';
+export const HOST_STATES = ['ready', 'draining', 'removing', 'lost'] as const;
+export type HostState = (typeof HOST_STATES)[number];
 
 export interface HostRow extends HostRecord {
   readonly state: HostState;
@@ -36,7 +37,7 @@ export function hostRows(cluster: Cluster, traffic: ReadonlyMap<string, TrafficR
     const taking = there.filter((instance) => occupies(instance, cluster));
     return {
       ...(cluster.hosts.get(id)?.value ?? absentHost(id)),
-      state: stateOf(cluster, id),
+      state: hostState(cluster, id),
       leader: id === leader,
       usedSlots: taking.reduce((sum, instance) => sum + instance.slots, 0),
       usedCpus: taking.reduce((sum, instance) => sum + instance.cpus, 0),
@@ -47,7 +48,7 @@ export function hostRows(cluster: Cluster, traffic: ReadonlyMap<string, TrafficR
   });
 }
 
-function stateOf(cluster: Cluster, id: string): HostState {
+export function hostState(cluster: Cluster, id: string): HostState {
   if (isRemoved(cluster, id)) return 'removing';
   if (!cluster.hosts.has(id)) return 'lost';
   return isDraining(cluster, id) ? 'draining' : 'ready';

@@ -110,7 +110,7 @@ function staleMoment(view: StateView): Moment {
   return moment;
 }
 
-const isAway = (error: unknown): boolean =>
+export const isAway = (error: unknown): boolean =>
   error instanceof ReactorError && (error.code === 'state_unavailable' || error.code === 'state_foreign');
 
 async function soon<T>(answer: Promise<T>, withinMs: number): Promise<T> {

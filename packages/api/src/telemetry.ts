@@ -1,12 +1,16 @@
 import { type Cluster, instanceWord, type Meter, TELEMETRY, type TelemetryName, viewInstance } from '@reactor/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { HOST_STATES, hostState, knownHosts } from './host-views.js';
 
 /** The meter the loops report to and the registry `/metrics` is rendered from. One per daemon. */
 export interface Telemetry {
   readonly meter: Meter;
   readonly registry: Registry;
-  /** Counts instances by state as the cluster state has them now, and forgets endpoints that are gone. */
-  refresh(cluster: Cluster): Promise<void>;
+  /**
+   * Counts instances and hosts by state as the cluster state has them now, and forgets endpoints that are gone. Null: the state is
+   * away, so nobody knows.
+   */
+  refresh(cluster: Cluster | null): Promise<void>;
 }
 
 /** Seconds, from a fast round (10 ms) to a drain at its limit (300 s). */
@@ -28,7 +32,16 @@ export function createMeter(): Telemetry {
           : new Histogram({ ...options, buckets: BUCKETS });
     metrics.set(name, metric);
   }
-  return { meter: meterOver(metrics), registry, refresh: (cluster) => refresh(metrics, cluster) };
+  const meter = meterOver(metrics);
+  return {
+    meter,
+    registry,
+    refresh: async (cluster) => {
+      meter.set('reactor_state_away', {}, cluster === null ? 1 : 0);
+      if (cluster !== null) for (const [name, metric] of metrics) await dropGoneEndpoints(name as TelemetryName, metric, cluster);
+      countByState(metrics, cluster);
+    },
+  };
 }
 
 function meterOver(metrics: ReadonlyMap<string, Metric>): Meter {
@@ -54,16 +67,20 @@ function meterOver(metrics: ReadonlyMap<string, Metric>): Meter {
   };
 }
 
-async function refresh(metrics: ReadonlyMap<string, Metric>, cluster: Cluster): Promise<void> {
-  for (const [name, metric] of metrics) await dropGoneEndpoints(name as TelemetryName, metric, cluster);
-  const gauge = metrics.get('reactor_instances');
-  if (!(gauge instanceof Gauge)) return;
-  // Counted anew at every scrape: a state nobody is in any more has to fall to nothing, not keep its last count.
-  gauge.reset();
+/** Anew at every scrape: a state nobody is in any more has to fall to nothing, not keep its last count. */
+function countByState(metrics: ReadonlyMap<string, Metric>, cluster: Cluster | null): void {
+  const [instances, hosts] = [metrics.get('reactor_instances'), metrics.get('reactor_hosts')];
+  if (!(instances instanceof Gauge && hosts instanceof Gauge)) return;
+  instances.reset();
+  hosts.reset();
+  if (cluster === null) return;
   for (const instance of cluster.instances.values()) {
     const view = viewInstance(instance, cluster, () => 0);
-    gauge.inc({ endpoint: view.record.endpoint, state: instanceWord(view) });
+    instances.inc({ endpoint: view.record.endpoint, state: instanceWord(view) });
   }
+  // Nought, too: no series would be no news to whoever waits for a lost one.
+  for (const state of HOST_STATES) hosts.set({ state }, 0);
+  for (const host of knownHosts(cluster)) hosts.inc({ state: hostState(cluster, host) });
 }
 
 /** Without this every name an endpoint ever had would stay in the registry for the life of the daemon. */

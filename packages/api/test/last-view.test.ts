@@ -46,17 +46,29 @@ test('what was known last is shown, with the time as of which it holds', async (
   expect((await running.ask('GET', '/v1.1/hosts')).headers.get('stale-since')).toBeNull();
 });
 
-test('nothing is written, and what monitors the daemon is told the truth', async () => {
+test('nothing is written', async () => {
   running.outage.on = true;
   for (const [method, path] of [
     ['POST', '/v1.1/endpoints/pyex/state'],
     ['DELETE', '/v1.1/endpoints/pyex'],
     ['GET', '/v1.1/endpoints/pyex/log'],
-    ['GET', '/metrics'],
   ] as const) {
     const answer = await running.ask(method, path);
     expect([method, path, answer.status, answer.body.error?.code]).toEqual([method, path, 503, 'state_unavailable']);
   }
+});
+
+test('what monitors the daemon is told that the state is away and what the daemon counts itself, but nothing old', async () => {
+  const scraped = async () => (await running.ask('GET', '/metrics')).text;
+  const before = await scraped();
+  expect(before).toMatch(/^reactor_state_away 0$/m);
+  expect(before).toMatch(/^reactor_hosts\{state="ready"\} 1$/m);
+  expect(before).toMatch(/^reactor_hosts\{state="lost"\} 0$/m);
+  running.outage.on = true;
+  const away = await scraped();
+  expect(away).toMatch(/^reactor_state_away 1$/m);
+  expect(away).toMatch(/^reactor_leader 0$/m);
+  expect(away).not.toContain('reactor_hosts{');
 });
 
 test('the key that was set last is still asked for', async () => {

@@ -12,6 +12,7 @@ import {
   type PlanInput,
   plan,
   postedReports,
+  type ReasonKind,
   readCluster,
   type StateStore,
   type StateView,
@@ -192,6 +193,9 @@ async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowM
   }
 }
 
+/** What keeps rules from having their way until somebody does something about it. */
+const LIMITS: readonly ReasonKind[] = ['max', 'no_data'];
+
 /** `shadowed`: endpoints with a candidate in an earlier round, whose figure has to end. */
 function gauge(made: Plan, meter: Meter, shadowed: Set<string>): void {
   for (const { endpoint, report } of made.endpoints) {
@@ -199,8 +203,9 @@ function gauge(made: Plan, meter: Meter, shadowed: Set<string>): void {
     if (report.shadow !== undefined) shadowed.add(name);
     if (shadowed.has(name)) meter.set('reactor_endpoint_shadow_target', { endpoint: name }, report.shadow?.target ?? Number.NaN);
     if (report.shadow === undefined) shadowed.delete(name);
-    meter.set('reactor_target_instances', { endpoint: endpoint.value.name }, report.record.target);
+    meter.set('reactor_target_instances', { endpoint: name }, report.record.target);
     const { dropped = {} } = report.record.inputs.stable;
-    meter.set('reactor_metrics_dropped', { endpoint: endpoint.value.name }, Object.keys(dropped).length);
+    meter.set('reactor_metrics_dropped', { endpoint: name }, Object.keys(dropped).length);
+    for (const by of LIMITS) meter.set('reactor_limited', { endpoint: name, by }, report.record.kinds.includes(by) ? 1 : 0);
   }
 }

@@ -188,6 +188,24 @@ describe('a round', () => {
     expect(await store.tail('endpoint/web', 0, 10)).toContainEqual(expect.objectContaining({ event: 'SHADOW_UPDATE' }));
   });
 
+  test.each([
+    ['ask for more than max_instances', aRule('instances', { above: 9 }), { max: 1, no_data: 0 }],
+    ['have no data', aRule('rate', { below: 1 }), { max: 0, no_data: 1 }],
+    ['have their way', aRule('instances', { above: 0 }), { max: 0, no_data: 0 }],
+  ])('rules that %s are counted so', async (_, rule, expected) => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
+    const limited: Record<string, number> = {};
+    const set: Meter['set'] = (name, { by = '' }, value) => {
+      if (name === 'reactor_limited') limited[by] = value;
+    };
+    const resolve = () => ({ config: anEndpointConfig({ scaling: { maxInstances: 5, rules: [rule] } }), hash: 'h' });
+    await createRound(roundOptions(store, clock, { resolve, meter: { ...silent, set } }))(leadership);
+    expect(limited).toEqual(expected);
+  });
+
   test('a configuration changed meanwhile voids the plan', async () => {
     const clock = scriptedClock();
     const store = createFakeStore({ now: clock.now });

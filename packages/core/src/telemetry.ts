@@ -25,7 +25,13 @@ export const TELEMETRY = {
     labels: ['endpoint'],
     help: 'Posted metrics that do not count: too old, or ahead of the clock',
   },
+  reactor_limited: {
+    type: 'gauge',
+    labels: ['endpoint', 'by'],
+    help: '1 while rules cannot have their way: max (they ask for more than max_instances), no_data (a metric is missing)',
+  },
   reactor_instances: { type: 'gauge', labels: ['endpoint', 'state'], help: 'Instances by state' },
+  reactor_hosts: { type: 'gauge', labels: ['state'], help: 'Hosts by state: ready, draining, removing, lost' },
   reactor_scale_events_total: {
     type: 'counter',
     labels: ['endpoint', 'step'],
@@ -57,6 +63,11 @@ export const TELEMETRY = {
     help: 'Times this daemon stood still or saw its clock jump, and kept still for a while',
   },
   reactor_alarm: { type: 'gauge', labels: ['kind'], help: '1 while the leader raises it: brake, retirements' },
+  reactor_state_away: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while the cluster state is out of reach, or not the known one; instances and hosts are not told then',
+  },
   reactor_state_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to the cluster state' },
   reactor_docker_errors_total: { type: 'counter', labels: ['code'], help: 'Failed calls to Docker' },
 } as const satisfies Readonly<
