@@ -94,6 +94,10 @@ describe('the walk-through', () => {
     expect(live.length).toBeGreaterThanOrEqual(3);
     expect(live.map(([atMs]) => [atMs, recorded.get(atMs)])).toEqual(live);
 
+    const answer = JSON.parse(await reactor.reactor(['simulate', '--recorded', 'pyex', '--since', '10m', '--json']));
+    expect(answer.replay).toEqual({ rounds: expect.any(Number), divergent: 0 });
+    expect(answer.runs[0].summary.peak).toBe(5);
+
     const { points } = await reactor.get<HistoryAnswer>('/v1.1/endpoints/pyex/history?points=3600');
     expect(Math.max(...points.map(({ instances }) => instances))).toBe(5);
     expect(Math.max(...points.map(({ metrics }) => metrics['rate'] ?? 0))).toBeGreaterThan(2);

@@ -35,11 +35,11 @@ export function decide(given: DecisionInput): { readonly record: DecisionRecord;
 
 /** What is remembered after a decision; the same object as before it when nothing is to be written. */
 export function historyAfter(record: DecisionRecord): TargetHistory {
-  const { atMs, recommended, scaling } = record;
+  const { atMs, instances, recommended, scaling } = record;
   const { history } = record.inputs;
   // Empty, so that after the hold its count is the target so far: handing back shrinks nothing before a whole delay.
   if (record.state !== 'RUNNING' || record.kinds.includes('hold_by_operator')) return withoutTargets(history);
-  return rememberTarget(pastTargets({ ...record, history }, recommended), atMs, recommended, scaling.scaleDownDelayMs);
+  return rememberTarget(pastTargets({ history, instances, atMs }, recommended), atMs, recommended, scaling.scaleDownDelayMs);
 }
 
 function recordOfDecision(given: DecisionInput): DecisionRecord {

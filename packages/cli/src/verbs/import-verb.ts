@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Client } from '@reactor/client';
 import {
@@ -11,6 +10,7 @@ import {
 } from '@reactor/compose';
 import { writeIni } from '@reactor/config';
 import { describeError, ReactorError } from '@reactor/core';
+import { readFile } from '../file-text.js';
 import { readText } from '../stdin-text.js';
 import { argument, type Call, DONE, type Perform, REFUSED } from '../verb.js';
 
@@ -62,40 +62,6 @@ function variablesOf(call: Call, file: string): ReadonlyMap<string, string> {
   if (!found.ok) throw new ReactorError('config_syntax', `${file}: line ${found.fault.column}: ${found.fault.message}`);
   const set = [...found.value].flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
   return new Map([...set, ...shell]);
-}
-
-/** Null when there is no such file; fails when it cannot be read, is too long, or not UTF-8. */
-function readFile(path: string, sizeMax: number): string | null {
-  let bytes: Buffer;
-  try {
-    bytes = readAtMost(path, sizeMax + 1);
-  } catch (cause) {
-    // By its form: an error of the file system is made in another realm when a test runs this.
-    const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null;
-    if (code === 'ENOENT') return null;
-    const why = code === 'EACCES' ? 'permission denied' : code === 'EISDIR' ? 'it is a directory' : describeError(cause);
-    throw new ReactorError('config_invalid', `'${path}' cannot be read: ${why}`, { cause });
-  }
-  if (bytes.length > sizeMax) throw new ReactorError('config_too_large', `'${path}' is longer than ${sizeMax} bytes`);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new ReactorError('config_syntax', `'${path}' is not UTF-8 text`, { cause });
-  }
-}
-
-/** Not by the size that the file system tells, which of a pipe or a device is 0. */
-function readAtMost(path: string, size: number): Buffer {
-  const descriptor = openSync(path, 'r');
-  try {
-    const buffer = Buffer.alloc(size);
-    let filled = 0;
-    for (let read = -1; read !== 0 && filled < size; filled += read)
-      read = readSync(descriptor, buffer, filled, size - filled, null);
-    return buffer.subarray(0, filled);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function print(call: Call, { endpoints, notes }: Imported): void {
