@@ -205,7 +205,7 @@ test('a slot of others without a master: nothing is served where full coverage i
   expect(await put(store, 'a', 3)).toMatchObject({ kind: 'committed' });
 }, 180_000);
 
-describe('the master of the slot is killed', () => {
+describe('the master of the slot is gone', () => {
   let lines: string[];
   let store: StateStore;
 
@@ -216,32 +216,40 @@ describe('the master of the slot is killed', () => {
     stores.push(store);
   });
 
-  async function replaced(old: RedisServer): Promise<void> {
-    await old.kill();
-    await until('another node is the master', GAP_MS, async () => (await cluster.holder(key()).catch(() => old)) !== old);
-  }
+  const isReplaced = (old: RedisServer): Promise<void> =>
+    until('another node is the master', GAP_MS, async () => (await cluster.holder(key()).catch(() => old)) !== old);
 
-  test('its replica takes over, nothing settled is lost, and it comes back as a replica', async () => {
-    const watcher = follow(store);
-    const writer = startWriter(store);
-    await until('some writes are settled', GAP_MS, () => writer.settled.length >= WRITES);
-    const old = await cluster.holder(key());
-    await replaced(old);
-    const before = writer.settled.length;
-    await until('writes are settled again', GAP_MS, () => writer.settled.length > before + WRITES);
-    await until('the watcher was told', GAP_MS, () => watcher.resyncs() > 0);
-    const gapMs = await writer.stop();
-    expect(gapMs).toBeLessThan(GAP_MS);
-    const view = await store.read('');
-    expect(writer.settled.filter((name) => !view.entries.has(name))).toEqual([]);
-    process.stdout.write(`cluster failover: longest time without a write ${(gapMs / 1000).toFixed(1)} s; ${lines.join(' | ')}\n`);
-    await old.run();
-    await cluster.isWhole();
-    expect(await old.says('INFO', 'replication')).toContain('role:slave');
-    expect(await store.read('')).toEqual(view);
-    expect(await put(store, 'after', 1)).toMatchObject({ kind: 'committed' });
-    await until('it is on the replica', GAP_MS, () => store.settled(500));
-  }, 180_000);
+  test.each([
+    ['killed', (old: RedisServer) => old.kill(), (old: RedisServer) => old.run()],
+    ['held up', async (old: RedisServer) => old.signal('SIGSTOP'), async (old: RedisServer) => old.signal('SIGCONT')],
+  ])(
+    '%s: its replica takes over, nothing settled is lost, and it comes back as a replica',
+    async (how, end, bringBack) => {
+      const watcher = follow(store);
+      const writer = startWriter(store);
+      await until('some writes are settled', GAP_MS, () => writer.settled.length >= WRITES);
+      const old = await cluster.holder(key());
+      await end(old);
+      await isReplaced(old);
+      const before = writer.settled.length;
+      await until('writes are settled again', GAP_MS, () => writer.settled.length > before + WRITES);
+      await until('the watcher was told', GAP_MS, () => watcher.resyncs() > 0);
+      const gapMs = await writer.stop();
+      expect(gapMs).toBeLessThan(GAP_MS);
+      const view = await store.read('');
+      expect(writer.settled.filter((name) => !view.entries.has(name))).toEqual([]);
+      process.stdout.write(
+        `cluster failover, master ${how}: longest time without a write ${(gapMs / 1000).toFixed(1)} s; ${lines.join(' | ')}\n`,
+      );
+      await bringBack(old);
+      await until('it follows the new one', GAP_MS, async () => (await old.says('INFO', 'replication')).includes('role:slave'));
+      await cluster.isWhole();
+      expect(await store.read('')).toEqual(view);
+      expect(await put(store, 'after', 1)).toMatchObject({ kind: 'committed' });
+      await until('it is on the replica', GAP_MS, () => store.settled(500));
+    },
+    180_000,
+  );
 
   test('what its replica never got is not settled, and its loss is noticed', async () => {
     await put(store, 'a', 1);
@@ -256,7 +264,8 @@ describe('the master of the slot is killed', () => {
     );
     for (let n = 2; n < 10; n += 1) await put(store, 'a', n);
     expect(await store.settled(500)).toBe(false);
-    await replaced(old);
+    await old.kill();
+    await isReplaced(old);
     await until('the state goes on', GAP_MS, async () => (await put(store, 'b', 1)).kind === 'committed');
     expect(lines).toContainEqual(expect.stringMatching(/^error: .* went back to revision 1, /));
     expect(lines).toContainEqual(expect.stringMatching(/^warning: (restored the cluster state|the cluster state goes on)/));

@@ -10,6 +10,7 @@ import { Redis } from 'ioredis';
 /** A redis-server of the test's own, on a free port and in a directory of its own. */
 export class RedisServer {
   #process: ChildProcess | null = null;
+  #isHeld = false;
 
   private constructor(
     readonly port: number,
@@ -32,8 +33,9 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Neither ended nor held up. */
   get runs(): boolean {
-    return this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null;
+    return !this.#isHeld && hasNotEnded(this.#process);
   }
 
   async run(): Promise<void> {
@@ -50,14 +52,16 @@ export class RedisServer {
 
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.#process?.kill(name);
+    this.#isHeld = name === 'SIGSTOP';
   }
 
   async kill(): Promise<void> {
     const running = this.#process;
-    if (running === null || !this.runs) return;
+    if (running === null || !hasNotEnded(running)) return;
     const ended = once(running, 'exit');
     running.kill('SIGKILL');
     await ended;
+    this.#isHeld = false;
   }
 
   async stop(): Promise<void> {
@@ -85,6 +89,10 @@ export class RedisServer {
   id(): Promise<string> {
     return this.says('CLUSTER', 'MYID');
   }
+}
+
+function hasNotEnded(process: ChildProcess | null): boolean {
+  return process !== null && process.exitCode === null && process.signalCode === null;
 }
 
 export async function freePort(): Promise<number> {
