@@ -40,7 +40,9 @@ export class RedisNodes {
 
   /** @param nodes the answer to CLUSTER NODES. */
   learn(nodes: string): void {
-    this.#told = parseNodes(nodes).flatMap(({ address }) => address ?? []);
+    const told = parseNodes(nodes).flatMap(({ address }) => address ?? []);
+    // One that knows nobody else was put out of the cluster.
+    if (told.length > 1) this.#told = told;
   }
 
   #next(): RedisAddress {

@@ -7,7 +7,7 @@ import { storeConformance, until } from '@reactor/testkit';
 import { ACL_RULE } from '../src/redis-replies.js';
 import { RedisCluster } from './redis-cluster.js';
 import { harnessOn } from './redis-harness.js';
-import type { RedisServer } from './redis-server.js';
+import { freePort, RedisServer } from './redis-server.js';
 import { startWriter } from './settled-writer.js';
 
 /** The cluster needs about 4 s to name another master, and a state that lost writes another 6; the rest is for a busy machine. */
@@ -120,6 +120,17 @@ test('every node leads to the state, also a replica', async () => {
     expect(await put(store, 'from', server.port)).toMatchObject({ kind: 'committed' });
   }
   expect((await stores[0]?.read(''))?.revision).toBe(cluster.servers.length);
+});
+
+test('a node that is cut off from all others, which go on, is left for the next one', async () => {
+  const alone = await RedisServer.start('--cluster-enabled', 'yes', '--cluster-port', String(await freePort()));
+  try {
+    const store = await open(cluster.url.replace('://', `://127.0.0.1:${alone.port},`));
+    expect(await put(store, 'a', 1)).toMatchObject({ kind: 'committed' });
+    expect(await alone.says('INFO', 'errorstats')).toContain('errorstat_CLUSTERDOWN');
+  } finally {
+    await alone.stop();
+  }
 });
 
 test('redis:// means one server: a node that does not hold the state says which one does', async () => {

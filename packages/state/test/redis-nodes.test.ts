@@ -26,8 +26,15 @@ test('nodes are tried in turn, those of the URL and those the cluster told of, e
   nodes.learn(NODES);
   const all = ['seed:1', '10.0.0.1:7000', 'two.example:7000', '10.0.0.3:7000', 'fd00::5:7000'];
   expect(tries(nodes, 7)).toEqual([...all, 'seed:1', '10.0.0.1:7000']);
-  nodes.learn('zzz 10.0.0.9:7000@17000 myself,master - 0 1 1 connected 0-16383');
-  expect(new Set(tries(nodes, 3))).toEqual(new Set(['seed:1', '10.0.0.1:7000', '10.0.0.9:7000']));
+  nodes.learn(NODES.split('\n').slice(0, 2).join('\n'));
+  expect(new Set(tries(nodes, 3))).toEqual(new Set(['seed:1', '10.0.0.1:7000', 'two.example:7000']));
+});
+
+test('what a node says that was put out of the cluster is not believed', () => {
+  const nodes = new RedisNodes([{ host: 'seed', port: 1 }]);
+  nodes.learn(NODES);
+  nodes.learn('zzz 10.0.0.9:7000@17000 myself,master - 0 1 1 connected');
+  expect(tries(nodes, 2)).toEqual(['seed:1', '10.0.0.1:7000']);
 });
 
 test.each([
