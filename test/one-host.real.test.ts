@@ -1,5 +1,5 @@
 import type { HistoryAnswer } from '@reactor/client';
-import { decideAgain, readRecording } from '@reactor/core';
+import { decideAgain, type KeptDecision, readRecording } from '@reactor/core';
 import { type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
 
 /** The main job, end to end, on real Docker and real nginx, through the real commands. */
@@ -101,6 +101,15 @@ describe('the walk-through', () => {
     const { points } = await reactor.get<HistoryAnswer>('/v1.1/endpoints/pyex/history?points=3600');
     expect(Math.max(...points.map(({ instances }) => instances))).toBe(5);
     expect(Math.max(...points.map(({ metrics }) => metrics['rate'] ?? 0))).toBeGreaterThan(2);
+  });
+
+  test('explains earlier ones from what was kept of them: deciding again gives what the daemon decided', async () => {
+    const { decisions } = await reactor.get<{ decisions: readonly KeptDecision[] }>('/v1.1/endpoints/pyex/decisions');
+    expect(decisions.length).toBeGreaterThan(2);
+    expect(decisions.filter(({ reproduced }) => reproduced !== true)).toEqual([]);
+    const up = decisions.find(({ instances, target }) => target > instances)!;
+    expect(await reactor.reactor(['explain', 'pyex', '--at', String(up.atMs / 1000)])).toContain(`pyex: ${up.sentence}\n`);
+    expect(await reactor.reactor(['explain', 'pyex', '--history'])).toContain(up.sentence);
   });
 });
 

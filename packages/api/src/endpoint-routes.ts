@@ -1,19 +1,11 @@
 import { type Circumstances, NO_PLACES, setValue, vet, writeIni } from '@reactor/config';
-import { type ConfigDocument, type EndpointState, type Json, namesOf, ReactorError, TOPICS } from '@reactor/core';
+import { type ConfigDocument, type EndpointState, namesOf, ReactorError, TOPICS } from '@reactor/core';
 import { readConfiguration } from './configuration-body.js';
 import { type ApiContext, trafficReports } from './context.js';
 import type { Draft } from './endpoint-commit.js';
-import {
-  explainedDecision,
-  instanceLists,
-  instanceRows,
-  newestDecision,
-  rowOf,
-  servingAddresses,
-  statusOf,
-} from './endpoint-views.js';
+import { instanceLists, instanceRows, newestDecision, rowOf, servingAddresses, statusOf } from './endpoint-views.js';
 import { changeDocument, createEndpoint, removeEndpoint, setState } from './endpoint-writes.js';
-import { list, orNull } from './json-schema.js';
+import { list } from './json-schema.js';
 import { circumstances, unmasked } from './lint-routes.js';
 import { endpointName, liveEndpoint } from './names.js';
 import { quoted } from './offending-value.js';
@@ -89,10 +81,6 @@ export const ENDPOINT_ROUTES: readonly Route[] = [
     gives: { anyOf: [shape('InstanceLists'), list(shape('InstanceRow'))] },
     query: ['detail'],
     keeper: ENDPOINT_OF_PATH,
-  }),
-  route('GET', '/endpoints/:endpoint/decision', showDecision, {
-    summary: 'Why it has so many instances',
-    gives: orNull(shape('Decision')),
   }),
   route('GET', '/instances', listInstances, { summary: 'The instances of all endpoints', gives: list(shape('InstanceRow')) }),
 ];
@@ -229,11 +217,4 @@ async function listInstances(_request: RouteRequest, context: ApiContext): Promi
   const { cluster } = await context.moment();
   const reports = await trafficReports(context);
   return json([...cluster.instancesOf.keys()].sort().flatMap((name) => instanceRows(cluster, name, reports)));
-}
-
-async function showDecision(request: RouteRequest, context: ApiContext): Promise<Reply> {
-  const { name, cluster } = await liveEndpoint(request, context);
-  const published: ReadonlyMap<string, Json> = await context.store.latest(TOPICS.decision(name));
-  const decision = newestDecision(cluster, name, published, TOPICS.decision(name));
-  return json(explainedDecision(cluster, name, decision));
 }

@@ -31,6 +31,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   },
   until: { description: 'Up to this moment, Unix milliseconds; now unless given', schema: { type: 'integer' } },
   points: { description: 'At most so many (default 300)', schema: { type: 'integer' } },
+  at: { description: 'The moment, in Unix milliseconds; without it, now', schema: NUMBER },
   after: { description: 'Only entries with a higher number', schema: { type: 'integer' } },
   limit: { description: 'At most the newest so many', schema: { type: 'integer' } },
   tail: { description: 'At most the newest so many lines of what is there already', schema: { type: 'integer' } },

@@ -1,4 +1,5 @@
 import { CLUSTER_ROUTES, DAEMON_ROUTES } from './cluster-routes.js';
+import { DECISION_ROUTES } from './decision-routes.js';
 import { ENDPOINT_ROUTES } from './endpoint-routes.js';
 import { LOG_ROUTES } from './event-log.js';
 import { HISTORY_ROUTES } from './history-routes.js';
@@ -39,6 +40,7 @@ const TABLE: readonly Route[] = [
   ...HOLD_ROUTES,
   ...HISTORY_ROUTES,
   ...HOST_ROUTES,
+  ...DECISION_ROUTES,
   ...PLACEMENT_ROUTES,
   ...LINT_ROUTES,
   ...OUTPUT_ROUTES,

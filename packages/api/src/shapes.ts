@@ -97,6 +97,19 @@ const DECISION = record({
   sentence: TEXT,
 });
 
+const DECIDED = { atMs: MS, record: DECISION, steps: list(open({ kind: TEXT })) };
+
+/** The same taken apart. */
+const EXPLANATION = record({
+  rules: list(open({ text: TEXT, metric: TEXT, value: orNull(NUMBER), range: orNull(RANGE), ageMs: orNull(MS) })),
+  limits: list(record({ limit: TEXT, before: orNull(RANGE), after: RANGE })),
+  whyNotMore: TEXT,
+  whyNotFewer: TEXT,
+  nearest: list(
+    record({ metric: TEXT, direction: word('up', 'down'), value: NUMBER, each: orNull(NUMBER), target: COUNT, text: TEXT }),
+  ),
+});
+
 export const SHAPES = {
   Nothing: record({}),
   Error: record({
@@ -192,10 +205,23 @@ export const SHAPES = {
   }),
   InstanceWished: record({ instance: TEXT, endpoint: TEXT, state: INSTANCE_STATE }),
   Placement: record({ endpoint: TEXT, strategy: word('spread', 'binpack', 'random'), ...VERDICTS }),
-  Decision: record(
-    { atMs: MS, record: DECISION, steps: list(open({ kind: TEXT })) },
-    { placement: record({ atMs: MS, ...VERDICTS }), shadow: open({ rules: list(TEXT), target: COUNT }) },
-  ),
+  Explained: record({ ...DECIDED, explanation: EXPLANATION }, { seq: COUNT, moreSteps: COUNT, reproduced: FLAG }),
+  Decisions: record({
+    decisions: list(
+      record({
+        seq: COUNT,
+        atMs: MS,
+        endpoint: TEXT,
+        sentence: TEXT,
+        instances: COUNT,
+        target: COUNT,
+        report: { ...orNull(record(DECIDED)), description: 'Null when its inputs were too long to be kept' },
+        moreSteps: { ...COUNT, description: 'Steps that are not told' },
+        reproduced: { ...orNull(FLAG), description: 'Deciding again on its inputs gave the same bytes' },
+      }),
+    ),
+  }),
+  Decision: record(DECIDED, { placement: record({ atMs: MS, ...VERDICTS }), shadow: open({ rules: list(TEXT), target: COUNT }) }),
   History: record({
     stepMs: MS,
     points: list(

@@ -99,6 +99,8 @@ const DOCUMENTED: readonly (readonly [method: string, path: string, body?: strin
   ['GET', '/v1.1/endpoints/:endpoint/decision'],
   ['GET', '/v1.1/endpoints/:endpoint/history'],
   ['GET', '/v1.1/endpoints/:endpoint/recording'],
+  ['GET', '/v1.1/endpoints/:endpoint/decisions'],
+  ['GET', '/v1.1/endpoints/:endpoint/explain'],
   ['GET', '/v1.1/endpoints/:endpoint/placement'],
   ['GET', '/v1.1/endpoints/:endpoint/lint'],
   ['POST', '/v1.1/lint', JSON.stringify(PYEX)],

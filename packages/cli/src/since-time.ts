@@ -10,7 +10,7 @@ const MOMENT =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)(Z|z|[+-][0-9]{2}:[0-9]{2})?)?$/;
 
 /** Unix seconds of `10m` (ago), `1h30m`, `2026-11-21T12:00:00Z` or `1700000000.25`; UsageError for anything else. */
-export function sinceTime(text: string, nowMs: number): number {
+export function sinceTime(text: string, nowMs: number, option = 'since'): number {
   if (UNIX.test(text)) return Number(text);
   if (DURATION.test(text)) {
     const parts = [...text.matchAll(/([0-9.]+)(ms|s|m|h|d)/g)];
@@ -20,7 +20,7 @@ export function sinceTime(text: string, nowMs: number): number {
   const [, day, time = '00:00:00', zone = ''] = MOMENT.exec(text) ?? [];
   const ms = day === undefined ? Number.NaN : Date.parse(`${day}T${time}${zone.toUpperCase()}`);
   if (ms >= 0) return rounded(ms / 1000);
-  throw new UsageError(`--since: expected a time such as 10m, 1h30m, 2026-11-21T12:00:00Z or Unix seconds, not '${text}'`);
+  throw new UsageError(`--${option}: expected a time such as 10m, 1h30m, 2026-11-21T12:00:00Z or Unix seconds, not '${text}'`);
 }
 
 /** Whole milliseconds: more digits than that no daemon keeps. */

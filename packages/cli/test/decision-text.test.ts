@@ -57,8 +57,8 @@ describe('a decision in words and numbers', () => {
       '  rate    33.01/s in all  last 10s  0.4s  1 of 1',
       '',
       'Rules',
-      '  RULE             VALUE    EACH NOW  ALLOWS',
-      '  1. 0 < rate < 1  33.01/s  33.01/s   34 or more',
+      '  RULE             VALUE    EACH NOW  AGE   SOURCES  ALLOWS',
+      '  1. 0 < rate < 1  33.01/s  33.01/s   0.4s  1 of 1   34 or more',
       '',
       'Limits',
       '  LIMIT                 BEFORE      AFTER',
@@ -68,6 +68,13 @@ describe('a decision in words and numbers', () => {
       '  scale-down delay 30s  5           5',
       '  at most 5 a round     5           5',
       '  missing data          5           5',
+      '',
+      'Why not',
+      '  more: max_instances is 5',
+      "  fewer: '0 < rate < 1' needs at least 34 at 33.01/s in all",
+      '',
+      'It would be',
+      '  4 if rate fell below 4/s per instance (4/s in all) for 30 s',
       '',
       'Because',
       ...reasons.map((reason) => `  ${reason}`),
@@ -81,7 +88,7 @@ describe('a decision in words and numbers', () => {
   test('says what is missing instead of showing it as zero', () => {
     const text = explained(input('0 < rate < 1, p95 < 300ms', { instances: 3 }));
     expect(text.find((line) => /^ {2}p95 /.test(line))).toMatch(/no data/);
-    expect(text.find((line) => line.includes('2. p95 < 300ms'))).toMatch(/no data +- +skipped$/);
+    expect(text.find((line) => line.includes('2. p95 < 300ms'))).toMatch(/no data( +-){3} +skipped$/);
   });
 
   test('shows the burst window when it decided', () => {
@@ -121,7 +128,7 @@ test('values carry the unit of their metric', () => {
 
 test('a held count shows the hold among the limits, and none of those it set aside', () => {
   const lines = explained(input('0 < rate < 1', { hold: { count: 9, untilMs: null }, instances: 1 }));
-  const limits = lines.slice(lines.indexOf('Limits') + 1, lines.indexOf('Because') - 1);
+  const limits = lines.slice(lines.indexOf('Limits') + 1, lines.indexOf('Why not') - 1);
   expect(limits).toEqual([
     '  LIMIT                 BEFORE      AFTER',
     '  rules                 any         34 or more',

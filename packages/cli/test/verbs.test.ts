@@ -1,10 +1,12 @@
 /* What each verb asks of the daemon, prints and answers. Long, but one thing: a row or two for every verb of the table. */
 import type { InstanceRow, LogRow } from '@reactor/client';
+import { clockTime } from '../src/output/log-line.js';
 import { API_VERSION, VERSION } from '../src/version.js';
 import { type Answer, type FixedDaemon, fixedDaemon, refused } from './fixed-daemon.js';
 import { type Surroundings, typed } from './typed.js';
 
 const CONFIG = '[endpoint]\nurl = http://\n';
+const AT_MS = 1_700_000_000_000;
 const WRITTEN = { warnings: [], revision: 7 };
 const ROWS: readonly LogRow[] = [
   [1384300800.25, 'INFO', 'pyex started', 1, 'ENDPOINT_STARTED'],
@@ -214,15 +216,45 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       answers: { 'GET /': { body: { version: '1.1', reactor: '9.9' } } },
       stdout: `reactor ${VERSION}\nserver 9.9, API 1.1\n`,
     },
-    { argv: ['explain', 'pyex', '--json'], answers: { [`GET ${EP}/decision`]: { body: null } }, stdout: 'null\n' },
+    {
+      argv: ['explain', 'pyex', '--at', '1700000000.25', '--json'],
+      answers: { [`GET ${EP}/explain?at=1700000000250`]: { body: null } },
+      stdout: 'null\n',
+    },
+    {
+      argv: ['explain', 'pyex', '--history', '--since', '1700000000', '--limit', '2'],
+      answers: {
+        [`GET ${EP}/decisions?since=1700000000000&limit=2`]: {
+          body: {
+            decisions: [
+              { atMs: AT_MS + 1_000, instances: 5, target: 1, sentence: '1 wanted.' },
+              { atMs: AT_MS, instances: 1, target: 5, sentence: '5 wanted.' },
+            ],
+          },
+        },
+      },
+      stdout: `${clockTime(AT_MS)}  1 => 5  5 wanted.\n${clockTime(AT_MS + 1_000)}  5 => 1  1 wanted.\n`,
+    },
+    {
+      argv: ['explain', 'pyex', '--history'],
+      answers: { [`GET ${EP}/decisions`]: { body: { decisions: [] } } },
+      stdout: 'no change of it is kept\n',
+    },
+    {
+      argv: ['explain', 'pyex', '--limit', '2'],
+      answers: {},
+      status: 2,
+      stderr: 'reactor: --since and --limit are about a list: add --history\n',
+    },
+    { argv: ['explain', 'pyex', '--json'], answers: { [`GET ${EP}/explain`]: { body: null } }, stdout: 'null\n' },
     {
       argv: ['explain', 'pyex'],
-      answers: { [`GET ${EP}/decision`]: { body: null } },
+      answers: { [`GET ${EP}/explain`]: { body: null } },
       stdout: 'pyex: nothing has been decided yet; the controller decides within a second of its start.\n',
     },
     {
       argv: ['explain', 'pyex'],
-      answers: { [`GET ${EP}/decision`]: { body: { other: 'shape' } } },
+      answers: { [`GET ${EP}/explain`]: { body: { other: 'shape' } } },
       status: 1,
       stderr: 'reactor: the daemon explains itself in another form than this version knows; try --json\n',
     },

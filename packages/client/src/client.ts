@@ -1,4 +1,4 @@
-import { type ConfigDocument, type Finding, type Json, ReactorError } from '@reactor/core';
+import { type ConfigDocument, type Finding, type Json, type KeptDecision, ReactorError } from '@reactor/core';
 import { parseApiAddress } from './api-address.js';
 import { answerOf, type Guard, get, ifMatch, pathOf, rangeQuery, send } from './call.js';
 import { exchange, type Target } from './exchange.js';
@@ -12,6 +12,8 @@ import { readOutput } from './output.js';
 import type {
   Action,
   ClusterInfo,
+  DecisionRange,
+  Decisions,
   EndpointRow,
   EndpointStatus,
   Findings,
@@ -105,6 +107,10 @@ export interface Client extends HistoryCalls, InstanceCalls, ManagerCalls, Metri
   post(name: string, text: string, level?: LogLevel): Promise<void>;
   /** The last decision as it was published; null before the first. */
   decision(name: string): Promise<Json>;
+  /** The same taken apart, or the one in force at a moment (`not_found` when none is kept). */
+  explain(name: string, atMs: number | null): Promise<Json>;
+  /** Decisions that changed something, newest first. */
+  decisions(name: string, range?: DecisionRange): Promise<readonly KeptDecision[]>;
   /** Asks only; nothing is reserved. */
   placement(name: string): Promise<PlacementAnswer>;
   /** One answer per JSON line. */
@@ -222,6 +228,8 @@ function stateCalls(
   | 'follow'
   | 'post'
   | 'decision'
+  | 'explain'
+  | 'decisions'
   | 'placement'
   | 'output'
   | 'evaluate'
@@ -244,6 +252,12 @@ function stateCalls(
     follow: (name, options) => followLog(target, pathOf(name, 'log'), options ?? {}),
     post: (name, text, level) => send(target, 'POST', `${pathOf(name, 'log')}${level ? `?level=${level}` : ''}`, text),
     decision: (name) => get(target, pathOf(name, 'decision')),
+    explain: (name, atMs) => get(target, `${pathOf(name, 'explain')}${atMs === null ? '' : `?at=${atMs}`}`),
+    decisions: async (name, { sinceMs, untilMs, limit } = {}) => {
+      const given = Object.entries({ since: sinceMs, until: untilMs, limit }).filter(([, value]) => value !== undefined);
+      const query = given.map(([key, value]) => `${key}=${value}`).join('&');
+      return (await get<Decisions>(target, pathOf(name, `decisions${query === '' ? '' : `?${query}`}`))).decisions;
+    },
     placement: (name) => get(target, pathOf(name, 'placement')),
     evaluate: async (lines) => {
       const body = { type: 'application/x-ndjson', text: lines };

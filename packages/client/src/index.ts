@@ -6,6 +6,7 @@ export type * from './live-wire.js';
 export type {
   Action,
   ClusterInfo,
+  DecisionRange,
   EndpointRow,
   EndpointStatus,
   HistoryAnswer,

@@ -6,6 +6,7 @@ import type {
   HostRecord,
   InstancePhase,
   Json,
+  KeptDecision,
   LogLevel,
   Session,
   Strategy,
@@ -42,6 +43,18 @@ export interface ClusterInfo {
 export interface Written {
   readonly warnings: readonly string[];
   readonly revision: number;
+}
+
+/** Times are included. */
+export interface DecisionRange {
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** At most the newest so many; default 100. */
+  readonly limit?: number;
+}
+
+export interface Decisions {
+  readonly decisions: readonly KeptDecision[];
 }
 
 export interface Findings {

@@ -10,6 +10,7 @@ import {
   type Meter,
   type Plan,
   type PlanInput,
+  packDecision,
   plan,
   postedReports,
   type ReasonKind,
@@ -179,6 +180,7 @@ async function tell(planned: EndpointPlan, store: StateStore, meter: Meter, nowM
       planned.events.map((event) => ({ atMs: nowMs, ...event })),
     );
   }
+  if (planned.changed) await store.append(LOGS.decisions, [packDecision(planned.report)]);
   const { record, steps } = planned.report;
   if (planned.events.some((event) => event.event === 'SCALE_UPDATE')) {
     meter.add('reactor_decisions_total', { endpoint, direction: record.target > record.instances ? 'up' : 'down' });

@@ -1,4 +1,4 @@
-import { KEYS, type LeaderRecord, type Meter, readCluster, type StateStore, TOPICS } from '@reactor/core';
+import { KEYS, type LeaderRecord, LOGS, type Meter, readCluster, type StateStore, TOPICS, unpackDecision } from '@reactor/core';
 import { aHost, anEndpointConfig, aRule, createFakeStore } from '@reactor/testkit';
 import { createCandidate } from '../src/leadership.js';
 import { createRound, type RoundOptions } from '../src/round.js';
@@ -220,6 +220,23 @@ describe('a round', () => {
     };
     expect(await createRound(roundOptions(changing, clock))(leadership)).toBe('conflict');
     expect(readCluster(await store.read('')).instances.size).toBe(0);
+  });
+
+  test('decisions that change something are kept, in the order of the cluster, and those that change nothing are not', async () => {
+    const clock = scriptedClock();
+    const store = createFakeStore({ now: clock.now });
+    await seed(store);
+    const leadership = (await candidate(store, clock, 'vm1').lead())!;
+    const round = createRound(roundOptions(store, clock));
+    for (let i = 0; i < 5; i += 1) {
+      await round(leadership);
+      clock.pass(1_000);
+    }
+    const kept = (await store.tail(LOGS.decisions, 0, 10)).map(unpackDecision);
+    expect(kept).toMatchObject([
+      { endpoint: 'web', instances: 0, target: 1, reproduced: true, report: { steps: [{ kind: 'start' }] } },
+      { endpoint: 'web', instances: 1, target: 1, reproduced: true },
+    ]);
   });
 
   test('one endpoint whose configuration cannot be used does not hold up another', async () => {

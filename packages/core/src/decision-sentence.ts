@@ -109,10 +109,10 @@ function over(facts: DecisionFacts, outcomes: readonly RuleOutcome[]): string {
 
 // ---------------------------------------------------------------------------------------------------------------- numbers
 
-type Digits = (value: number) => string;
+export type Digits = (value: number) => string;
 
 /** With the unit of a built-in metric; custom ones are shown as posted. */
-function quantity(metric: string, value: number, digits: Digits): string {
+export function quantity(metric: string, value: number, digits: Digits): string {
   switch (metric) {
     case 'rate':
       return `${digits(value)}/s`;
@@ -148,4 +148,4 @@ function rounded(value: number): string {
 }
 
 /** As the operator would write it: 300, 0.5; without the noise of binary fractions. */
-const plain = (value: number): string => String(Number(value.toPrecision(12)));
+export const plain = (value: number): string => String(Number(value.toPrecision(12)));

@@ -93,14 +93,20 @@ function recordOfDecision(given: DecisionInput): DecisionRecord {
 }
 
 /** The decision a record was made from, made again. @throws Error when the record's rules are none. */
-export function replay(record: DecisionRecord): DecisionRecord {
+export const replay = (record: Remembered): DecisionRecord => decide(inputOf(record)).record;
+
+/** What of a record it was made from. */
+export type Remembered = Pick<DecisionRecord, 'endpoint' | 'atMs' | 'epoch' | 'state' | 'instances' | 'inputs' | 'scaling'>;
+
+/** @throws Error when the record's rules are none. */
+export function inputOf(record: Remembered): DecisionInput {
   const rules = record.scaling.rules.map((text): Rule => {
     const rule = parseRule(text);
     if (!rule.ok) throw new Error(`a record holds '${text}', which is no rule: ${rule.fault.message}`);
     return rule.value;
   });
   const { endpoint, atMs, epoch, state, instances } = record;
-  return decide({ endpoint, atMs, epoch, state, instances, ...record.inputs, scaling: { ...record.scaling, rules } }).record;
+  return { endpoint, atMs, epoch, state, instances, ...record.inputs, scaling: { ...record.scaling, rules } };
 }
 
 // ------------------------------------------------------------------------------------------------------------- the limits

@@ -48,6 +48,8 @@ export const TOPICS = {
 } as const;
 
 export const LOGS = {
+  /** Decisions about all endpoints that changed something; an entry's event is the endpoint's name. */
+  decisions: 'decisions',
   endpoint: (name: string) => `endpoint/${name}`,
   manager: (name: string) => `manager/${name}`,
 } as const;

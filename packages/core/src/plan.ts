@@ -70,6 +70,8 @@ export interface DecisionReport {
 export interface EndpointPlan {
   readonly endpoint: At<EndpointRecord>;
   readonly report: DecisionReport;
+  /** It acts, or decides otherwise than the one before: worth keeping. */
+  readonly changed: boolean;
   /** Records to write; null deletes. Each with the revision it must still have, 0 for new ones. */
   readonly instances: readonly { readonly id: string; readonly record: InstanceRecord | null; readonly revision: number }[];
   /** Null when there is nothing new to remember. */
@@ -234,6 +236,7 @@ function assemble(endpoint: At<EndpointRecord>, decided: Decided, nowMs: number)
   return {
     endpoint,
     report,
+    changed: acts || moved,
     instances: outcome.instances,
     history: remember
       ? {

@@ -1,6 +1,6 @@
 import type { CommitResult, Json, StateChange, StateEntry } from '@reactor/core';
 import type { Revision } from './change-history.js';
-import { LIMITS, type PreparedCommit } from './limits.js';
+import { entriesKept, type PreparedCommit } from './limits.js';
 
 export interface HeldEntry {
   readonly entry: StateEntry;
@@ -93,8 +93,8 @@ export class Draft {
   /** Log entries that are too many once this draft is written, as [log, seq]. */
   get outdatedLogEntries(): readonly (readonly [log: string, seq: number])[] {
     return this.logWrites
-      .filter(({ seq }) => seq > LIMITS.logEntries)
-      .map(({ log, seq }) => [log, seq - LIMITS.logEntries] as const);
+      .filter(({ log, seq }) => seq > entriesKept(log))
+      .map(({ log, seq }) => [log, seq - entriesKept(log)] as const);
   }
 
   #get(key: string): HeldEntry | null {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Commit, type Json, type LogEntry, ReactorError } from '@reactor/core';
+import { type Commit, type Json, LOGS, type LogEntry, ReactorError } from '@reactor/core';
 
 /**
  * What one call may carry and what is kept, the same for both stores. Checked before anything is sent, so that a call that
@@ -14,11 +14,16 @@ export const LIMITS = {
   commitBytes: 16 * 1024 * 1024,
   commitWrites: 10_000,
   logEntries: 1_000,
+  /** The log of decisions is one for all endpoints. */
+  decisions: 10_000,
   /** How far behind a watcher may be before it has to read everything again: minutes of an ordinary cluster. */
   changesKept: 2_000,
   /** Two of the largest commits, so that one of them never empties the history. */
   changesKeptBytes: 32 * 1024 * 1024,
 } as const;
+
+/** How many entries of a log are kept. */
+export const entriesKept = (log: string): number => (log === LOGS.decisions ? LIMITS.decisions : LIMITS.logEntries);
 
 const KEY = /^[A-Za-z0-9._:/-]+$/;
 

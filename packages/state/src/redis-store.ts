@@ -14,7 +14,7 @@ import {
 import { Bell, unlessAborted } from './bell.js';
 import { followState } from './copy-follower.js';
 import { type IdentityGuard, momentText } from './identity.js';
-import { checkPrefix, checkTtl, LIMITS, prepareAppend, prepareCommit, preparePublication } from './limits.js';
+import { checkPrefix, checkTtl, entriesKept, prepareAppend, prepareCommit, preparePublication } from './limits.js';
 import { type RecoveryOptions, recover } from './recovery.js';
 import { decodeChanges, decodeEntries, foreignAnswer, pairs, texts } from './redis-answers.js';
 import { ringAtChanges } from './redis-feed.js';
@@ -130,13 +130,13 @@ export class RedisStore implements StateStore {
     const encoded = prepareAppend(log, entries);
     if (encoded.length === 0) return;
     const keys = [this.#keys.log(log), this.#keys.operation(randomUUID())];
-    await this.#run('append', keys, [String(OPERATION_KEPT_MS), String(LIMITS.logEntries), ...encoded]);
+    await this.#run('append', keys, [String(OPERATION_KEPT_MS), String(entriesKept(log)), ...encoded]);
   }
 
   async tail(log: string, since: number, limit: number): Promise<readonly LogEntry[]> {
     checkPrefix(log);
     if (limit <= 0) return [];
-    const atMost = Math.min(limit, LIMITS.logEntries);
+    const atMost = Math.min(limit, entriesKept(log));
     const [, ...found] = await this.#run('tail', [this.#keys.log(log)], [String(since), String(atMost)]);
     return pairs(found)
       .map(([seq, text]) => ({ seq: Number(seq), ...(JSON.parse(text) as Omit<LogEntry, 'seq'>) }))

@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   type Json,
   type Lease,
+  LOGS,
   type LogEntry,
   ReactorError,
   type StateChange,
@@ -22,6 +23,7 @@ const VALUE_BYTES = 1024 * 1024;
 const COMMIT_BYTES = 16 * 1024 * 1024;
 const COMMIT_WRITES = 10_000;
 const LOG_ENTRIES = 1_000;
+const DECISION_ENTRIES = 10_000;
 const CHANGES_KEPT = 2_000;
 
 export interface FakeStore extends StateStore {
@@ -204,7 +206,7 @@ class MemoryStore implements FakeStore {
     const held = this.#logs.get(log) ?? [];
     const last = held.at(-1)?.seq ?? 0;
     const added = entries.map((entry, index) => ({ ...entry, seq: last + 1 + index }));
-    this.#logs.set(log, [...held, ...added].slice(-LOG_ENTRIES));
+    this.#logs.set(log, [...held, ...added].slice(-(log === LOGS.decisions ? DECISION_ENTRIES : LOG_ENTRIES)));
   }
 
   async tail(log: string, since: number, limit: number): Promise<readonly LogEntry[]> {

@@ -1,5 +1,14 @@
 /// <reference types="jest" />
-import type { Commit, Json, LogEntry, StateChange, StateStore, StateView, WatchEvent } from '@reactor/core';
+import {
+  type Commit,
+  type Json,
+  LOGS,
+  type LogEntry,
+  type StateChange,
+  type StateStore,
+  type StateView,
+  type WatchEvent,
+} from '@reactor/core';
 
 /**
  * What every store must do, run on the embedded one, on Redis and on the fake; one thing, because it is the meaning of the
@@ -374,13 +383,17 @@ function logTests(store: () => StateStore): void {
     expect(await store().tail('log', 0, 0)).toEqual([]);
   });
 
-  test('keeps the newest 1000 and never uses a number again', async () => {
-    const many = Array.from({ length: 700 }, (_, index) => entry(String(index)));
-    await store().append('log', many);
-    await store().append('log', many);
-    await store().append('log', []);
-    const kept = await store().tail('log', 0, 5_000);
-    expect(kept.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_000 }, (_, index) => 401 + index));
+  test.each([
+    ['log', 1_000],
+    // It is one for all endpoints.
+    [LOGS.decisions, 10_000],
+  ])('of %s keeps the newest %d and never uses a number again', async (log, most) => {
+    const half = Array.from({ length: 0.7 * most }, (_, index) => entry(String(index)));
+    await store().append(log, half);
+    await store().append(log, half);
+    await store().append(log, []);
+    const kept = await store().tail(log, 0, 5 * most);
+    expect(kept.map(({ seq }) => seq)).toEqual(Array.from({ length: most }, (_, index) => 0.4 * most + 1 + index));
   });
 
   test('does not move the revision', async () => {

@@ -1,4 +1,12 @@
-import type { DecisionRecord, DecisionReport, Measurement, RangeRecord, RuleRecord, Step } from '@reactor/core';
+import {
+  type DecisionRecord,
+  type DecisionReport,
+  type Explanation,
+  explainDecision,
+  type Measurement,
+  type RangeRecord,
+  type Step,
+} from '@reactor/core';
 import { duration } from './age.js';
 import { clockTime } from './log-line.js';
 import { metricValue } from './metric-value.js';
@@ -12,14 +20,20 @@ import { verdictTable } from './verdict-table.js';
  */
 export function decisionText(report: DecisionReport, nowMs: number): readonly string[] {
   const { record } = report;
+  const { rules: each, limits: all, whyNotMore, whyNotFewer, nearest } = explainDecision(record);
   const age = duration(nowMs - report.atMs);
   const facts = `Decided ${age} ago (${clockTime(report.atMs)}) by leader epoch ${record.epoch}; ${record.endpoint} is ${record.state}.`;
   return [
     printable(`${record.endpoint}: ${record.sentence}`),
     printable(facts),
     ...section('Measured', measured(record)),
-    ...section('Rules', rules(record)),
-    ...section('Limits', limits(record)),
+    ...section('Rules', rules(record, each)),
+    ...section('Limits', limits(record, all)),
+    ...section('Why not', [printable(`more: ${whyNotMore}`), printable(`fewer: ${whyNotFewer}`)]),
+    ...section(
+      'It would be',
+      nearest.map(({ text }) => printable(text)),
+    ),
     ...section(
       'Because',
       record.reasons.map((reason) => printable(reason)),
@@ -81,41 +95,42 @@ function readings(measurement: Measurement, windowMs: number): readonly (readonl
     });
 }
 
-function rules(record: DecisionRecord): readonly string[] {
-  if (record.rules.length === 0) return ['none: the count stays within its bounds'];
-  const numbered = [...ruleRows(record.rules, record, ''), ...ruleRows(record.burst?.rules ?? [], record, ' (burst)')];
-  return table(['RULE', 'VALUE', 'EACH NOW', 'ALLOWS'], numbered);
-}
-
-function ruleRows(list: readonly RuleRecord[], record: DecisionRecord, suffix: string): readonly (readonly string[])[] {
-  return list.map((rule, index) => {
-    const name = `${index + 1}. ${rule.text}${suffix}`;
-    if (rule.value === null || rule.range === null) return [name, 'no data', '', 'skipped'];
-    const divided = rule.kind === 'total' && record.instances > 0;
-    const each = divided ? metricValue(rule.metric, rule.value / record.instances) : '';
-    return [name, metricValue(rule.metric, rule.value), each, rangeText(rule.range)];
+function rules(record: DecisionRecord, explained: Explanation['rules']): readonly string[] {
+  if (explained.length === 0) return ['none: the count stays within its bounds'];
+  const rows = explained.map((rule, index) => {
+    const burst = rule.window === 'burst';
+    const name = `${burst ? index + 1 - record.rules.length : index + 1}. ${rule.text}${burst ? ' (burst)' : ''}`;
+    if (rule.value === null || rule.range === null) return [name, 'no data', '', '', '', 'skipped'];
+    return [
+      name,
+      metricValue(rule.metric, rule.value),
+      rule.each === null ? '' : metricValue(rule.metric, rule.each),
+      rule.ageMs === null ? '' : duration(rule.ageMs),
+      rule.sources === null ? '' : `${rule.sources.reported} of ${rule.sources.expected}`,
+      rangeText(rule.range),
+    ];
   });
+  return table(['RULE', 'VALUE', 'EACH NOW', 'AGE', 'SOURCES', 'ALLOWS'], rows);
 }
 
-function limits(record: DecisionRecord): readonly string[] {
-  const { ranges, scaling, instances } = record;
-  const rows: (readonly string[])[] = [
-    ['rules', 'any', rangeText(ranges.rules)],
-    [`min ${scaling.minInstances}, max ${scaling.maxInstances}`, rangeText(ranges.rules), rangeText(ranges.bounds)],
-  ];
-  const after = String(instances + record.step);
-  if (record.state !== 'RUNNING') rows.push([record.state, rangeText(ranges.bounds), after]);
-  else if (record.kinds.includes('hold_by_operator')) {
-    rows.push(['held by the operator', rangeText(ranges.bounds), String(ranges.delay)]);
-    rows.push([`at most ${scaling.rampLimit} a round`, String(ranges.delay), after]);
-  } else {
-    // A hold that the delay did not know of yet shows in its own row.
-    const picked = String(Math.min(record.recommended, ranges.delay));
-    rows.push([record.burst === null ? `picked at ${instances}` : 'burst', rangeText(ranges.bounds), picked]);
-    rows.push([`scale-down delay ${duration(scaling.scaleDownDelayMs)}`, picked, String(ranges.delay)]);
-    rows.push([`at most ${scaling.rampLimit} a round`, String(ranges.delay), String(ranges.ramp)]);
-    rows.push(['missing data', String(ranges.ramp), String(ranges.missing)]);
-  }
+function limits(record: DecisionRecord, explained: Explanation['limits']): readonly string[] {
+  const { scaling, instances, state } = record;
+  const names: Readonly<Record<Explanation['limits'][number]['limit'], string>> = {
+    rules: 'rules',
+    bounds: `min ${scaling.minInstances}, max ${scaling.maxInstances}`,
+    state,
+    hold: 'held by the operator',
+    picked: `picked at ${instances}`,
+    burst: 'burst',
+    delay: `scale-down delay ${duration(scaling.scaleDownDelayMs)}`,
+    ramp: `at most ${scaling.rampLimit} a round`,
+    missing: 'missing data',
+  };
+  const rows = explained.map(({ limit, before, after }) => [
+    names[limit],
+    before === null ? 'any' : rangeText(before),
+    rangeText(after),
+  ]);
   return table(['LIMIT', 'BEFORE', 'AFTER'], rows);
 }
 

@@ -1,31 +1,11 @@
 import type { PlacementAnswer } from '@reactor/client';
-import { type DecisionReport, describeError, evaluateJson, type Json, ReactorError } from '@reactor/core';
-import { decisionText } from '../output/decision-text.js';
+import { describeError, evaluateJson, ReactorError } from '@reactor/core';
 import { jsonLine } from '../output/json-text.js';
 import { printable } from '../output/printable.js';
 import { verdictTable } from '../output/verdict-table.js';
 import { readLines } from '../stdin-text.js';
 import { UsageError } from '../usage-error.js';
 import { argument, DONE, type Perform, REFUSED } from '../verb.js';
-
-export const explain: Perform = async (call) => {
-  const name = argument(call, 0);
-  const report = await (await call.client()).decision(name);
-  if (call.output.json) call.output.value(report);
-  else if (report === null)
-    call.output.lines([`${name}: nothing has been decided yet; the controller decides within a second of its start.`]);
-  else call.output.lines(decisionText(asReport(report), call.io.now()));
-  return DONE;
-};
-
-/** The daemon wrote it in core's shape; another version of it may have another one, and then --json still shows it. */
-function asReport(value: Json): DecisionReport {
-  const report = value as unknown as Partial<DecisionReport>;
-  if (typeof report.atMs === 'number' && typeof report.record?.sentence === 'string' && Array.isArray(report.steps)) {
-    return report as DecisionReport;
-  }
-  throw new ReactorError('request_invalid', 'the daemon explains itself in another form than this version knows; try --json');
-}
 
 /** The question alone: what acts is the controller, so without the option there is nothing this could do. */
 export const place: Perform = async (call) => {
