@@ -39,7 +39,16 @@ export function followTarget(from: FollowingCount, record: DecisionRecord, decom
   }
   const left = retired(from, record);
   if (left === 0) return { instances: n, drained: from.drained, started: 0 };
-  return { instances: n - left, drained: [...from.drained.filter(still), [atMs, left]], started: 0 };
+  return { instances: n - left, drained: bounded([...from.drained.filter(still), [atMs, left]]), started: 0 };
+}
+
+/** It may be kept in the cluster state. More entries than this are remembered coarsely: the oldest as if they had left together. */
+const MAX_ENTRIES = 64;
+
+function bounded(drained: readonly Drained[]): readonly Drained[] {
+  const [first, second, ...rest] = drained;
+  if (drained.length <= MAX_ENTRIES || first === undefined || second === undefined) return drained;
+  return [[second[0], first[1] + second[1]], ...rest];
 }
 
 function retired({ drained }: FollowingCount, { instances: n, target, atMs, scaling, state, kinds }: DecisionRecord): number {

@@ -1,6 +1,7 @@
 import { aHost, anEndpointConfig, aRule, createWorld, type World } from '@reactor/testkit';
 import fc from 'fast-check';
-import { asIfCount, type EndpointHistory, type Plan, type Rule } from '../src/index.js';
+import { type FollowingCount, followTarget } from '../src/following-count.js';
+import { asIfCount, type DecisionRecord, type EndpointHistory, type Plan, type Rule } from '../src/index.js';
 
 /** A candidate's rules beside the live ones, over time and on paper. */
 
@@ -116,4 +117,15 @@ test('a mean is taken to fall as the count grows, a load is what it is', () => {
     instances: 8,
   });
   expect(asked.settled).toBe(8);
+});
+
+test('what is remembered of retirements stays small, however long they can be taken back', () => {
+  const input = { scaling: { ...anEndpointConfig().scaling, windowMs: 1_000, maxInstances: 500 }, state: 'RUNNING', kinds: [] };
+  let count: FollowingCount = { instances: 400, drained: [] };
+  for (let second = 0; second < 300; second += 1) {
+    const record = { ...input, atMs: second * 1_000, instances: count.instances, target: count.instances - 1 };
+    count = followTarget(count, record as unknown as DecisionRecord, 86_400_000);
+  }
+  expect(count.drained.length).toBeLessThanOrEqual(64);
+  expect(count.drained.reduce((sum, [, left]) => sum + left, 0)).toBe(400 - count.instances);
 });

@@ -27,8 +27,12 @@ export interface HistoryRecorder {
 const BLOCK_ROUNDS = 60;
 /** What is quiet makes a block of a few rounds. */
 const BLOCK_MS = 600_000;
+/** Each takes a millisecond. */
+const CLOSINGS_AT_ONCE = 25;
+/** What was published by a former leader is at most a minute old; what is older than this was told by another clock. */
+const CLOCK_SET_MS = 120_000;
 /** Something is recorded so often even if nothing changes, so that silence means that nobody looked. */
-export const HEARTBEAT_MS = 60_000;
+const HEARTBEAT_MS = 60_000;
 
 interface Open {
   readonly scaling: DecisionRecord['scaling'];
@@ -42,21 +46,29 @@ export function createHistoryRecorder(files: Pick<HistoryFiles, 'append'>, now: 
   const open = new Map<string, Open>();
   const newest = new Map<string, RecordedRound>();
 
+  let closings = 0;
+
   const close = (endpoint: string): void => {
     const { scaling, history, rounds } = open.get(endpoint)!;
     open.delete(endpoint);
+    closings += 1;
     files.append({ endpoint, scaling, history, thinned: false, rounds });
   };
+  /** A thousand endpoints that are full at once are written one after the other; meanwhile their blocks grow. */
+  const isDue = ({ rounds }: Open): boolean =>
+    rounds.length >= 2 * BLOCK_ROUNDS || (rounds.length >= BLOCK_ROUNDS && closings < CLOSINGS_AT_ONCE);
   const add = (report: DecisionReport): void => {
     const { record } = report;
     const { endpoint, scaling } = record;
     const round = recordedRound(report);
     const last = newest.get(endpoint);
-    if (last !== undefined && round.atMs <= last.atMs) return;
-    if (last !== undefined && round.atMs - last.atMs < HEARTBEAT_MS && open.has(endpoint) && repeats(last, round)) return;
+    // Seen already; but a clock that was set back goes on from there.
+    if (last !== undefined && round.atMs <= last.atMs && last.atMs - round.atMs < CLOCK_SET_MS) return;
+    const since = last === undefined ? Number.POSITIVE_INFINITY : round.atMs - last.atMs;
+    if (last !== undefined && since > 0 && since < HEARTBEAT_MS && open.has(endpoint) && repeats(last, round)) return;
     const known = open.get(endpoint);
-    const follows = known !== undefined && same(known.next, record.inputs.history) && same(known.scaling, scaling);
-    if (known !== undefined && (!follows || known.rounds.length >= BLOCK_ROUNDS)) close(endpoint);
+    const follows = known !== undefined && since > 0 && same(known.next, record.inputs.history) && same(known.scaling, scaling);
+    if (known !== undefined && (!follows || isDue(known))) close(endpoint);
     newest.set(endpoint, round);
     const block = open.get(endpoint) ?? { scaling, history: record.inputs.history, rounds: [], next: record.inputs.history };
     block.rounds.push(round);
@@ -66,6 +78,7 @@ export function createHistoryRecorder(files: Pick<HistoryFiles, 'append'>, now: 
 
   return {
     observe: (reports) => {
+      closings = 0;
       for (const report of reports) add(report);
     },
     pending: (endpoint) => {
@@ -76,8 +89,10 @@ export function createHistoryRecorder(files: Pick<HistoryFiles, 'append'>, now: 
     },
     flush: (all = false) => {
       const atMs = now();
+      closings = 0;
       for (const [endpoint, { rounds }] of [...open]) {
-        if (all || rounds.length >= BLOCK_ROUNDS || atMs - (rounds[0]?.atMs ?? atMs) >= BLOCK_MS) close(endpoint);
+        const waited = atMs - (rounds[0]?.atMs ?? atMs) >= BLOCK_MS && closings < CLOSINGS_AT_ONCE;
+        if (all || waited) close(endpoint);
       }
       for (const [endpoint, { atMs: lastMs }] of newest)
         if (!open.has(endpoint) && atMs - lastMs >= BLOCK_MS) newest.delete(endpoint);

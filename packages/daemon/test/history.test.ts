@@ -1,8 +1,9 @@
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DecisionReport, decideAgain, type Plan, type Recording } from '@reactor/core';
-import { aHost, anEndpointConfig, aRule, createWorld, type World } from '@reactor/testkit';
+import { type DecisionReport, decideAgain, type Plan, type Recording, TOPICS } from '@reactor/core';
+import { aHost, anEndpointConfig, aRule, createFakeStore, createWorld, until, type World } from '@reactor/testkit';
+import { type History, startHistory } from '../src/history.js';
 import { type HistoryFiles, type HistoryOptions, openHistoryFiles } from '../src/history-files.js';
 import { createHistoryRecorder, type HistoryRecorder } from '../src/history-recorder.js';
 
@@ -100,6 +101,47 @@ test('what is published now and then can be decided again, too', () => {
   const rounds = read(kept).flatMap((recording) => [...decideAgain(recording)]);
   expect(rounds).toHaveLength(60);
   expect(rounds.filter(([round, again]) => again.target !== round.target)).toEqual([]);
+});
+
+test('a clock that was set back loses nothing, and what a former leader published late is passed over', () => {
+  const world = aWorld();
+  const kept = open(directory(), world.nowMs);
+  world.load('web', 30);
+  const reports = Array.from({ length: 20 }, () => reportsOf(world.run(1)[0]!)[0]!);
+  const at = (report: DecisionReport, shiftMs: number): DecisionReport => {
+    const atMs = report.atMs + shiftMs;
+    return { ...report, atMs, record: { ...report.record, atMs } };
+  };
+  kept.recorder.observe(reports.slice(0, 10));
+  kept.recorder.observe([at(reports[10]!, -30_000)]);
+  kept.recorder.observe(reports.slice(10).map((report) => at(report, -3_600_000)));
+  kept.recorder.flush(true);
+  const told = read(kept).flatMap(({ rounds }) => rounds.map(({ atMs }) => atMs));
+  expect(told).not.toContain(reports[10]!.atMs - 30_000);
+  const [first, last] = [reports[10]!, reports.at(-1)!].map(({ atMs }) => atMs - 3_600_000);
+  expect(told[0]).toBe(reports[0]!.atMs);
+  expect(told).toContain(first);
+  expect(told.every((atMs) => atMs <= reports[9]!.atMs && (atMs >= reports[0]!.atMs || atMs <= last!))).toBe(true);
+});
+
+test('a thousand endpoints that are full at once are not written at once', () => {
+  const world = aWorld();
+  const written: number[] = [];
+  let round = 0;
+  const files = { append: () => void written.push(round) };
+  const recorder = createHistoryRecorder(files, world.nowMs);
+  for (round = 0; round < 110; round += 1) {
+    world.load('web', 30 + ((round * 7) % 11));
+    const [report] = reportsOf(world.run(1)[0]!);
+    const many = Array.from({ length: 1_000 }, (_, index) => ({
+      ...report!,
+      record: { ...report!.record, endpoint: `web${index}` },
+    }));
+    recorder.observe(many);
+  }
+  const perRound = Array.from({ length: round }, (_, index) => written.filter((at) => at === index).length);
+  expect(Math.max(...perRound)).toBeLessThanOrEqual(25);
+  expect(written).toHaveLength(1_000);
 });
 
 test('a busy endpoint takes at most 3 MB a day, a quiet one 60 kB', () => {
@@ -207,6 +249,70 @@ describe('after an accident', () => {
     kept.files.append(aRecording(60_000));
     expect(read(kept)).toEqual([]);
     expect(kept.said).toHaveLength(1);
+  });
+});
+
+describe('whoever leads', () => {
+  /** Sleeps until the test says so. */
+  function aClock() {
+    let nowMs = 1_700_000_000_000;
+    let wake: () => void = () => undefined;
+    return {
+      now: () => nowMs,
+      monotonic: () => nowMs,
+      sleep: (_ms: number, signal?: AbortSignal) =>
+        new Promise<void>((resolve) => {
+          wake = resolve;
+          if (signal?.aborted) resolve();
+          signal?.addEventListener('abort', () => resolve());
+        }),
+      pass: (ms: number): void => {
+        nowMs += ms;
+        wake();
+      },
+    };
+  }
+
+  test('a host keeps what it planned itself and what others published, beyond its end', async () => {
+    const clock = aClock();
+    const store = createFakeStore({ now: clock.now });
+    const path = directory();
+    const start = (): History =>
+      startHistory({
+        store,
+        clock,
+        now: clock.now,
+        directory: path,
+        retentionMs: HOUR_MS,
+        limitBytes: 2 ** 20,
+        log: () => undefined,
+      });
+    const kept = (history: History): readonly number[] =>
+      [...history.blocks('web', 0, Number.MAX_SAFE_INTEGER)].flatMap(
+        (block) => block.read()?.rounds.map(({ target }) => target) ?? [],
+      );
+    const world = aWorld();
+    const [report] = reportsOf(world.run(1)[0]!);
+    const reportAt = (atMs: number, target: number): DecisionReport => ({
+      ...report!,
+      atMs,
+      record: { ...report!.record, atMs, target },
+    });
+
+    const history = start();
+    history.planned({ endpoints: [{ report: reportAt(clock.now(), 3) }] } as unknown as Plan);
+    expect(kept(history)).toEqual([3]);
+    clock.pass(20_000);
+    await store.publish({ [TOPICS.decision('web')]: reportAt(clock.now(), 4) as never }, 60_000);
+    await until('the other leader is seen', 5_000, () => {
+      clock.pass(10_000);
+      return kept(history).length === 2;
+    });
+    await history.close();
+
+    const next = start();
+    expect(kept(next)).toEqual([3, 4]);
+    await next.close();
   });
 });
 
