@@ -4,6 +4,7 @@ import {
   type Clock,
   type Cluster,
   type ContainerEngine,
+  createClusterReader,
   type EndpointConfig,
   type EndpointRecord,
   type LoadBalancer,
@@ -12,7 +13,6 @@ import {
   type MarkKeeper,
   type Meter,
   type PortKeeper,
-  readCluster,
   refusingBackends,
   type StateStore,
   type StateView,
@@ -270,11 +270,12 @@ function createSight(
   let view: StateView | undefined;
   let cluster: Cluster | undefined;
   let seen: Seen | null = null;
+  const group = createClusterReader();
   let last: Promise<unknown> = Promise.resolve();
   const look = async (): Promise<Sight> => {
     const askedAtMs = clock.monotonic();
     const next = await store.read('', view);
-    if (next !== view || cluster === undefined) cluster = readCluster(next);
+    if (next !== view || cluster === undefined) cluster = group(next);
     view = next;
     seen = { cluster, askedAtMs };
     const before = fence.problem();

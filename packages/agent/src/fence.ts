@@ -1,4 +1,14 @@
-import { type Cluster, describeError, type EpochMark, epochWords, type MarkKeeper, outranks, ReactorError } from '@reactor/core';
+import {
+  type Cluster,
+  describeError,
+  type EpochMark,
+  epochWords,
+  isBlind,
+  type MarkKeeper,
+  outranks,
+  ReactorError,
+  unreadableWords,
+} from '@reactor/core';
 
 /**
  * What this host obeys. A cluster state can fall back: a failover that lost writes, a restored backup, an emptied store.
@@ -9,6 +19,7 @@ import { type Cluster, describeError, type EpochMark, epochWords, type MarkKeepe
  * 1. A term is on disk before anything of it is acted on.
  * 2. A mark that cannot be read or written admits nothing: it is not the same as none.
  * 3. What is refused is action alone: the host goes on serving, checking and reporting what is.
+ * 4. A state that cannot be read admits nothing either.
  */
 export interface Fence {
   /** Whether what this view means may be acted on. Views are to be shown in the order they were read in. */
@@ -28,6 +39,7 @@ export function createFence(keeper: MarkKeeper): Fence {
     return known.mark;
   };
   const judge = (cluster: Cluster): string | null => {
+    if (isBlind(cluster)) return unreadableWords(cluster);
     const mark = recall();
     const term = cluster.epoch?.value ?? null;
     if (mark !== null && outranks(mark, term)) {

@@ -282,3 +282,14 @@ test('a mark that cannot be written admits nothing of its term', () => {
   full = false;
   expect([fence.admits(view), fence.mark()]).toEqual([true, five]);
 });
+
+test('while the state holds what cannot be read a host starts and stops nothing, and says which record it is', async () => {
+  await store.commit({ expect: [], write: [{ key: KEYS.instance('evil'), value: { image: 'evil', privileged: true } }] });
+  await command({ epoch: 1, host: 'vm1' }, record());
+  await start();
+  const alarm = /instances\/evil \(id: expected a text\); nothing is started/;
+  await until('it is told', 10_000, () => told.some((line) => alarm.test(line)));
+  expect([acts(), agent?.problems().some((each) => each.includes('instances/evil'))]).toEqual([0, true]);
+  await store.commit({ expect: [], write: [{ key: KEYS.instance('evil'), value: null }] });
+  await until('it is mended', 10_000, () => engine.calls.some(({ method }) => method === 'start'));
+});

@@ -1,5 +1,5 @@
 import type { Cluster, ContainerEngine, LogLevel, RecordedBlock, StateStore, StateView, TrafficReport } from '@reactor/core';
-import { describeError, LOGS, readCluster, TOPICS, trafficOfHosts } from '@reactor/core';
+import { createClusterReader, describeError, LOGS, TOPICS, trafficOfHosts } from '@reactor/core';
 import type { Live } from './live.js';
 import { type StoredSettings, settingsOf } from './settings.js';
 import type { Telemetry } from './telemetry.js';
@@ -41,15 +41,19 @@ export interface Moment {
   readonly settings: StoredSettings;
 }
 
-export const momentOf = (view: StateView): Moment => ({ cluster: readCluster(view), settings: settingsOf(view) });
+export const momentOf = (view: StateView, group = createClusterReader()): Moment => ({
+  cluster: group(view),
+  settings: settingsOf(view),
+});
 
 /** Reads the whole state; the last view is handed back to the store, which skips the transfer when nothing moved. */
 export function momentReader(store: StateStore): () => Promise<Moment> {
   let view: StateView | undefined;
   let moment: Moment | undefined;
+  const group = createClusterReader();
   return async () => {
     const fresh = await store.read('', view);
-    if (moment === undefined || fresh !== view) moment = momentOf(fresh);
+    if (moment === undefined || fresh !== view) moment = momentOf(fresh, group);
     view = fresh;
     return moment;
   };

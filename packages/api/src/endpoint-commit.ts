@@ -14,6 +14,7 @@ import type { ApiContext } from './context.js';
 import { type Place, placeOf } from './endpoint-place.js';
 import { checkOthers } from './endpoint-sources.js';
 import { checkIfMatch, type IfMatch } from './if-match.js';
+import { refuseUnreadable } from './names.js';
 import { quoted } from './offending-value.js';
 import { type StoredSettings, settingsRecord } from './settings.js';
 
@@ -68,6 +69,7 @@ export interface Draft {
 export async function commitEndpoint(context: ApiContext, change: Change): Promise<Written> {
   for (let attempt = 0, lostGuards = 0; attempt < ATTEMPTS && lostGuards < GUARD_ATTEMPTS; ) {
     const moment = await context.moment();
+    refuseUnreadable(moment.cluster, change.name);
     const place = placeOf(moment.cluster, change.name, context.newId);
     const { stored, record: before, live } = place;
     // What is not there is told as such (404) to whoever wanted to change it; whoever makes it asked for one that is.

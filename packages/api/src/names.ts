@@ -1,5 +1,5 @@
 import { parseEndpointName } from '@reactor/config';
-import { type At, type Cluster, type EndpointRecord, endpointCalled, ReactorError } from '@reactor/core';
+import { type At, type Cluster, type EndpointRecord, endpointCalled, KEYS, ReactorError } from '@reactor/core';
 import type { ApiContext } from './context.js';
 import { quoted } from './offending-value.js';
 import type { RouteRequest } from './route.js';
@@ -42,8 +42,19 @@ export async function liveEndpoint(request: RouteRequest, context: ApiContext): 
   const name = endpointName(request);
   const { cluster } = await context.moment();
   const endpoint = endpointCalled(cluster, name);
+  refuseUnreadable(cluster, name);
   if (endpoint === null) throw noEndpoint(name);
   return { name: endpoint.value.name, called: name, endpoint, cluster };
+}
+
+/** What cannot be read is not absent: nobody may take its place. */
+export function refuseUnreadable({ unreadable }: Cluster, name: string): void {
+  const found = unreadable.find(({ key }) => key === KEYS.endpoint(name) || key === KEYS.name(name));
+  if (found === undefined) return;
+  throw new ReactorError(
+    'record_unreadable',
+    `endpoint ${quoted(name)}: what is stored at ${found.key} cannot be read: ${found.why}`,
+  );
 }
 
 export function noEndpoint(name: string): ReactorError {

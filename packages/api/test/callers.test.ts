@@ -1,4 +1,5 @@
 import { hashToken, KEYS } from '@reactor/core';
+import { anInstance, aReport } from './placed-instances.js';
 import { type AskOptions, JSON_TYPE, PYEX, pyexAt, type RunningApi, startApi } from './running-api.js';
 
 const TOKEN = 'token-of-instance-a1';
@@ -16,10 +17,9 @@ async function start(): Promise<void> {
 
 async function instance(endpoint: string, id: string, token: string): Promise<void> {
   const { uid } = (await running.endpoint(endpoint))!;
-  const record = { id, endpoint, endpointUid: uid, host: 'vm1', phase: 'run', createdAtMs: 1, slots: 10 };
-  await running.put(KEYS.instance(id), { ...record, hostPort: null, container: { network: null } });
-  const report = { id, endpoint, host: 'vm1', state: 'ready', wasReady: true, address: { host: '10.0.0.1', port: 20_001 } };
-  await running.put(KEYS.report('vm1', id), { ...report, tokenHash: hashToken(token) });
+  await running.put(KEYS.instance(id), anInstance(id, { endpoint, endpointUid: uid, host: 'vm1' }));
+  const address = { host: '10.0.0.1', port: 20_001 };
+  await running.put(KEYS.report('vm1', id), aReport(id, { endpoint, host: 'vm1', address, tokenHash: hashToken(token) }));
 }
 
 const as = (token: string, options: AskOptions = {}): AskOptions => ({

@@ -1,6 +1,7 @@
 import { type EndpointRecord, KEYS, LOGS, ReactorError } from '@reactor/core';
 import { selfSigned } from '@reactor/nginx';
 import { aHost } from '@reactor/testkit';
+import { anInstance } from './placed-instances.js';
 import { INI, JSON_TYPE, PYEX, pyexAt, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -271,7 +272,7 @@ describe('removing', () => {
 
   test('old tombstones go with the next change, but not while an instance of theirs is left', async () => {
     for (const name of ['empty', 'busy', 'young']) await running.client.createEndpoint(name, pyexAt(`http://${name}/`));
-    await running.put(KEYS.instance('i1'), { id: 'i1', endpoint: 'busy', endpointUid: 'uid-2', host: 'h', phase: 'drain' });
+    await running.put(KEYS.instance('i1'), anInstance('i1', { endpoint: 'busy', endpointUid: 'uid-2', phase: 'drain' }));
     await running.client.removeEndpoint('empty');
     await running.client.removeEndpoint('busy');
     running.clock.nowMs += 3_600_001;

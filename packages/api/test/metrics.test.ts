@@ -1,4 +1,5 @@
 import { KEYS, postedReports, TOPICS } from '@reactor/core';
+import { aHost } from '@reactor/testkit';
 import { anInstance, aReport } from './placed-instances.js';
 import { INI, JSON_TYPE, PYEX, type RunningApi, startApi } from './running-api.js';
 
@@ -13,7 +14,7 @@ beforeEach(async () => {
     await running.put(KEYS.report('host-a', id), aReport(id, { address: { host: '10.0.0.1', port: 20_000 + index } }));
   }
   await running.client.setValue('pyex', 'endpoint', 'static_instances', '10.7.7.7:81,db.example:5432');
-  await running.put(KEYS.host('host-a'), {});
+  await running.put(KEYS.host('host-a'), aHost('host-a'));
 });
 afterEach(() => running.close());
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createClient, type OutputRow } from '@reactor/client';
 import { KEYS } from '@reactor/core';
 import { aHost, containerSpec, createFakeEngine, type FakeEngine, until } from '@reactor/testkit';
+import { anInstance } from './placed-instances.js';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -108,7 +109,7 @@ describe('over several hosts', () => {
     await other.client.createEndpoint('pyex', PYEX);
     ports += 1;
     await otherEngine.start(containerSpec('far', '10.0.0.2', ports, { endpoint: 'pyex' }));
-    await running.put(KEYS.instance('far'), { id: 'far', endpoint: 'pyex', host: 'host-b' });
+    await running.put(KEYS.instance('far'), anInstance('far', { host: 'host-b' }));
     await running.put(KEYS.host('host-b'), aHost('host-b', { apiUrl: other.url }));
   });
   afterEach(() => other.close());
@@ -141,9 +142,9 @@ describe('over several hosts', () => {
 
   test('hosts that cannot be asked are named in one line, with what to do about it', async () => {
     print('i1', 1_000, 'near');
-    await running.put(KEYS.instance('quiet'), { id: 'quiet', endpoint: 'pyex', host: 'host-c' });
+    await running.put(KEYS.instance('quiet'), anInstance('quiet', { host: 'host-c' }));
     await running.put(KEYS.host('host-c'), aHost('host-c', { apiUrl: null }));
-    await running.put(KEYS.instance('gone'), { id: 'gone', endpoint: 'pyex', host: 'host-d' });
+    await running.put(KEYS.instance('gone'), anInstance('gone', { host: 'host-d' }));
     await other.close();
     const rows = await shown();
     expect(rows[0]?.[3]).toBe('near');
@@ -172,7 +173,7 @@ describe('over several hosts', () => {
     ports += 1;
     await third.start(containerSpec('late', '10.0.0.3', ports, { endpoint: 'pyex' }));
     await running.put(KEYS.host('host-c'), aHost('host-c', { apiUrl: late.url }));
-    await running.put(KEYS.instance('late'), { id: 'late', endpoint: 'pyex', host: 'host-c' });
+    await running.put(KEYS.instance('late'), anInstance('late', { host: 'host-c' }));
     third.print('late', { atMs: running.clock.nowMs + 1, stream: 'stdout', text: 'hello' });
     await until('the host that came is followed', 10_000, async () => texts().includes('hello'));
     await late.close();

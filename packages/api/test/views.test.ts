@@ -3,6 +3,8 @@ import {
   type InstanceRecord,
   type InstanceReport,
   KEYS,
+  NO_FAILURES,
+  NO_HISTORY,
   publishedTraffic,
   TOPICS,
   type TrafficReport,
@@ -10,6 +12,8 @@ import {
 import { aHost } from '@reactor/testkit';
 import { anInstance, aReport } from './placed-instances.js';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
+
+const NOTHING_REMEMBERED = { targets: NO_HISTORY, failures: NO_FAILURES };
 
 let running: RunningApi;
 beforeEach(async () => {
@@ -58,7 +62,10 @@ describe('the state of an endpoint', () => {
 
   test('tells what a candidate would do', async () => {
     const shadow = { rules: ['rate < 20'], instances: 2, target: 3, sentence: '3 instances wanted (2 now).' };
-    await running.put(KEYS.history('pyex'), { decision: { atMs: 1, record: { target: 5 }, steps: [], shadow } });
+    await running.put(KEYS.history('pyex'), {
+      ...NOTHING_REMEMBERED,
+      decision: { atMs: 1, record: { target: 5 }, steps: [], shadow },
+    });
     expect((await running.client.state('pyex')).shadow).toEqual({ rules: ['rate < 20'], instances: 2, target: 3 });
   });
 
@@ -173,7 +180,7 @@ describe('the decision', () => {
   });
 
   test('is the newest of what was published and what is remembered, as it was made', async () => {
-    await running.put(KEYS.history('pyex'), { decision: decision(10, 3) });
+    await running.put(KEYS.history('pyex'), { ...NOTHING_REMEMBERED, decision: decision(10, 3) });
     expect(await running.client.decision('pyex')).toEqual(decision(10, 3));
     await running.store.publish(
       { [TOPICS.decision('pyex')]: decision(20, 4), [TOPICS.decision('pyexx')]: decision(99, 9) },
@@ -184,7 +191,7 @@ describe('the decision', () => {
     expect(await running.client.endpointsDetail()).toMatchObject([
       { name: 'pyex', state: 'PAUSED', url: 'http://', target: 4, instances: 0 },
     ]);
-    await running.put(KEYS.history('pyex'), { decision: decision(30, 5) });
+    await running.put(KEYS.history('pyex'), { ...NOTHING_REMEMBERED, decision: decision(30, 5) });
     expect(await running.client.decision('pyex')).toEqual(decision(30, 5));
   });
 });

@@ -9,7 +9,7 @@ export interface Alarms {
   open(): readonly string[];
 }
 
-const KINDS: readonly Alarm['kind'][] = ['brake', 'retirements'];
+const KINDS: readonly Alarm['kind'][] = ['brake', 'retirements', 'unreadable'];
 
 export function createAlarms(options: {
   readonly store: StateStore;

@@ -1,8 +1,11 @@
 import {
   type Clock,
+  type Cluster,
+  createClusterReader,
   type EpochRecord,
   epochWords,
   type HostRecord,
+  isBlind,
   KEYS,
   type LeaderRecord,
   type Lease,
@@ -10,6 +13,7 @@ import {
   type SeenMark,
   type StateStore,
   seenBeyond,
+  unreadableWords,
 } from '@reactor/core';
 
 /**
@@ -80,6 +84,8 @@ export function createCandidate(options: CandidateOptions): Candidate {
   let term: Term | null = null;
   // Of this process, not of a term: taking the same leadership again does not shorten it.
   let quietUntilMs = 0;
+  let unread: Cluster | null = null;
+  const [groupTerms, groupHosts] = [createClusterReader(), createClusterReader()];
 
   const moment = (): Moment => ({ wallMs: clock.now(), monotonicMs: clock.monotonic() });
   /** Since the last renewal, by the clock that says more: either may stand still or jump. */
@@ -100,12 +106,19 @@ export function createCandidate(options: CandidateOptions): Candidate {
   };
 
   const take = async (): Promise<Term | null> => {
-    const view = await store.read('controller/');
-    if (view.entries.has(KEYS.leader)) return null;
-    const stored = view.entries.get(KEYS.epoch);
-    const last = (stored?.value ?? null) as unknown as EpochRecord | null;
+    const terms = groupTerms(await store.read('controller/'));
+    if (terms.leader !== null) return null;
     // Read after the epoch: what a host obeys from now on can only be of a term whose taking makes the commit below fail.
-    const beyond = seenBeyond(last, await liveHosts(store));
+    const hosts = groupHosts(await store.read(KEYS.hosts));
+    // What cannot be read may be a higher epoch.
+    unread = [terms, hosts].find(isBlind) ?? null;
+    if (unread !== null) return null;
+    const stored = terms.epoch;
+    const last = stored?.value ?? null;
+    const beyond = seenBeyond(
+      last,
+      [...hosts.hosts.values()].map(({ value }) => value),
+    );
     const epoch = Math.max(last?.epoch ?? 0, beyond?.mark.epoch ?? 0) + 1;
     const renewedAt = moment();
     const lease = await store.lease(LEASE_MS);
@@ -174,13 +187,12 @@ export function createCandidate(options: CandidateOptions): Candidate {
   };
 
   const problem = (): string | null =>
-    term === null || term.settled ? null : `epoch ${term.epoch} is not on enough replicas of the cluster state yet: not leading`;
+    unread !== null
+      ? `not leading: ${unreadableWords(unread)}`
+      : term === null || term.settled
+        ? null
+        : `epoch ${term.epoch} is not on enough replicas of the cluster state yet: not leading`;
   return { lead, abandon, resign, problem };
-}
-
-async function liveHosts(store: StateStore): Promise<readonly HostRecord[]> {
-  const { entries } = await store.read(KEYS.hosts);
-  return [...entries.values()].map(({ value }) => value as unknown as HostRecord);
 }
 
 /**

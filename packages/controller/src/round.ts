@@ -2,6 +2,7 @@ import {
   type Clock,
   type Cluster,
   type Commit,
+  createClusterReader,
   type EndpointPlan,
   type Json,
   KEYS,
@@ -14,7 +15,6 @@ import {
   plan,
   postedReports,
   type ReasonKind,
-  readCluster,
   type StateStore,
   type StateView,
   TOPICS,
@@ -49,6 +49,7 @@ const REPUBLISH_MS = 5_000;
 export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
   const { store, clock, meter, log } = options;
   let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
+  const group = createClusterReader();
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
   const complained = new Map<string, string>();
   const shadowed = new Set<string>();
@@ -77,7 +78,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
   /** The cluster as of now; grouping it anew is spared while nothing has moved. */
   const see = async (): Promise<Cluster> => {
     const view = await store.read('', seen?.view);
-    if (seen?.view !== view) seen = { view, cluster: readCluster(view) };
+    if (seen?.view !== view) seen = { view, cluster: group(view) };
     return seen.cluster;
   };
 

@@ -13,6 +13,7 @@ import type {
 } from './model.js';
 import type { ManagerConfigRecord, MetadataRecord, NameRecord } from './operator-records.js';
 import type { StateView } from './ports.js';
+import type { Unreadable } from './readable.js';
 import type { KillRecord } from './session.js';
 
 /** A record together with the revision that a commit changing it has to expect. */
@@ -55,9 +56,11 @@ export interface Cluster {
   readonly histories: ReadonlyMap<string, At<Json>>;
   readonly leader: At<LeaderRecord> | null;
   readonly epoch: At<EpochRecord> | null;
+  /** What is there and cannot be read; what stands in its place is said in readable.ts. */
+  readonly unreadable: readonly Unreadable[];
 }
 
-/** Groups a view of the whole state. Every record was written by Reactor in this shape; the API checks what operators send. */
+/** Groups a view of the whole state whose records are what they should be; of what a store holds that is to be checked first. */
 export function readCluster(view: StateView): Cluster {
   const instances = under<InstanceRecord>(view, KEYS.instances);
   const byEndpoint = new Map<string, At<InstanceRecord>[]>();
@@ -87,6 +90,7 @@ export function readCluster(view: StateView): Cluster {
     histories: under(view, KEYS.histories),
     leader: single<LeaderRecord>(view, KEYS.leader),
     epoch: single<EpochRecord>(view, KEYS.epoch),
+    unreadable: [],
   };
 }
 

@@ -22,6 +22,7 @@ export const ERRORS = {
   revision_mismatch: { status: 412, retryable: false, meaning: 'the revision named by If-Match is not the current one' },
   state_unavailable: { status: 503, retryable: true, meaning: 'the cluster state cannot be reached; traffic is unaffected' },
   state_foreign: { status: 503, retryable: false, meaning: 'the cluster state is not the one this daemon knew' },
+  record_unreadable: { status: 503, retryable: false, meaning: 'a record of the cluster state cannot be read' },
   mark_unreadable: {
     status: 503,
     retryable: false,

@@ -41,6 +41,7 @@ export type { LossNote, Removal } from './plan-hosts.js';
 export * from './ports.js';
 export * from './posted-measurement.js';
 export * from './posted-metrics.js';
+export * from './readable.js';
 export * from './recording.js';
 export * from './recording-text.js';
 export * from './retire.js';

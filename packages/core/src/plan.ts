@@ -12,6 +12,7 @@ import { seatsOf, stepsFor } from './plan-endpoint.js';
 import { type LossNote, planLosses, planRemovals, type Removal } from './plan-hosts.js';
 import type { LogEntry } from './ports.js';
 import type { PostedReport } from './posted-metrics.js';
+import { isBlind, unreadableWords } from './readable.js';
 import { openRebalancing, type Rebalancing } from './rebalance.js';
 import { CLUSTER_LIMIT_WORDS, openRetirements, type RetirementBudget } from './retirement-limit.js';
 import { decideShadow, type ShadowDecision, type ShadowMemory, type ShadowReport } from './shadow.js';
@@ -90,9 +91,9 @@ export interface Plan {
   readonly alarms: readonly Alarm[];
 }
 
-/** `brake`: most hosts were lost at once. `retirements`: the cluster's limit on retirements by load is hit. */
+/** `brake`: most hosts were lost at once. `retirements`: the cluster's limit on retirements by load is hit. `unreadable`: records are. */
 export interface Alarm {
-  readonly kind: 'brake' | 'retirements';
+  readonly kind: 'brake' | 'retirements' | 'unreadable';
   readonly text: string;
 }
 
@@ -108,6 +109,9 @@ interface Scene {
 }
 
 export function plan(input: PlanInput): Plan {
+  const unread = unreadAlarm(input.cluster);
+  // What is not known to be there is not known to be missing either.
+  if (isBlind(input.cluster)) return { endpoints: [], unusable: [], losses: [], removals: [], alarms: unread };
   const resolved = new Map<string, Resolved>();
   const unusable: { endpoint: string; error: string }[] = [];
   for (const name of [...input.cluster.endpoints.keys()].sort()) {
@@ -136,11 +140,16 @@ export function plan(input: PlanInput): Plan {
     unusable,
     losses: planLosses(input.cluster, input.nowMs, input.epoch, scene.brake),
     removals: input.nowMs < input.quietUntilMs ? [] : planRemovals(input.cluster),
-    alarms: alarmsOf(scene),
+    alarms: [...unread, ...alarmsOf(scene)],
   };
 }
 
 const NOTHING_POSTED: ReadonlyMap<string, readonly PostedReport[]> = new Map();
+
+function unreadAlarm(cluster: Cluster): readonly Alarm[] {
+  const text = unreadableWords(cluster);
+  return text === null ? [] : [{ kind: 'unreadable', text }];
+}
 
 function alarmsOf({ brake, retirements }: Scene): readonly Alarm[] {
   const alarms: Alarm[] = [];

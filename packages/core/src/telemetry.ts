@@ -62,7 +62,7 @@ export const TELEMETRY = {
     labels: [],
     help: 'Times this daemon stood still or saw its clock jump, and kept still for a while',
   },
-  reactor_alarm: { type: 'gauge', labels: ['kind'], help: '1 while the leader raises it: brake, retirements' },
+  reactor_alarm: { type: 'gauge', labels: ['kind'], help: '1 while the leader raises it: brake, retirements, unreadable' },
   reactor_state_away: {
     type: 'gauge',
     labels: [],

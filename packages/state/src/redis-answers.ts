@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Json, StateChange, StateEntry, StateView } from '@reactor/core';
 import type { ForeignKind } from './identity.js';
+import { LIMITS } from './limits.js';
 import type { CopiedEntry } from './state-copy.js';
 
 /**
@@ -37,8 +38,18 @@ export function decodeChanges(text: string): readonly StateChange[] {
   if (text === '') return [];
   return text.split('\n').map((line) => {
     const { key, revision, text: json } = splitChange(line);
-    return { key, value: json === null ? null : (JSON.parse(json) as Json), revision };
+    return { key, value: json === null ? null : decodeValue(json), revision };
   });
+}
+
+/** What is no JSON, or more than anything that is written here, comes as a text that says so: no record is a text. */
+export function decodeValue(text: string): Json {
+  if (text.length > LIMITS.valueBytes) return `${text.length} characters, more than ${LIMITS.valueBytes} bytes`;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return 'what is not JSON';
+  }
 }
 
 /** A line `<revision> <key> <json>`, its json left as it is. */
@@ -67,10 +78,11 @@ export function decodeEntries(flat: readonly string[], prefix: string, known: St
     if (!key.startsWith(prefix)) continue;
     const text = flat[at + 1] ?? '';
     const space = text.indexOf(' ');
-    const revision = Number(text.slice(0, space));
+    // What did not come with one is at none that a commit could expect.
+    const revision = Number(text.slice(0, Math.max(0, space))) || 0;
     const former = known?.entries.get(key);
     const isSame = former?.revision === revision;
-    entries.set(key, isSame ? former : { value: JSON.parse(text.slice(space + 1)) as Json, revision });
+    entries.set(key, isSame ? former : { value: decodeValue(text.slice(space + 1)), revision });
   }
   return entries;
 }

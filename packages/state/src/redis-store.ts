@@ -16,7 +16,7 @@ import { followState } from './copy-follower.js';
 import { type IdentityGuard, momentText } from './identity.js';
 import { checkPrefix, checkTtl, entriesKept, prepareAppend, prepareCommit, preparePublication } from './limits.js';
 import { type RecoveryOptions, recover } from './recovery.js';
-import { decodeChanges, decodeEntries, foreignAnswer, pairs, texts } from './redis-answers.js';
+import { decodeChanges, decodeEntries, decodeValue, foreignAnswer, pairs, texts } from './redis-answers.js';
 import { ringAtChanges } from './redis-feed.js';
 import type { RedisKeys } from './redis-keys.js';
 import { BLOCK_MS, type RedisLink } from './redis-link.js';
@@ -154,7 +154,7 @@ export class RedisStore implements StateStore {
   async latest(prefix: string): Promise<ReadonlyMap<string, Json>> {
     checkPrefix(prefix);
     const [, ...found] = await this.#run('latest', [this.#keys.topics, this.#keys.topicEnds], [prefix]);
-    return new Map(pairs(found).map(([topic, text]) => [topic, JSON.parse(text) as Json]));
+    return new Map(pairs(found).map(([topic, text]) => [topic, decodeValue(text)]));
   }
 
   async settled(timeoutMs: number): Promise<boolean> {
