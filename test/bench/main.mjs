@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BENCHMARK = join(ROOT, 'test/bench/benchmark.mjs');
 const README = join(ROOT, 'README.md');
 
-const ON_MACHINE = ['log-reader', 'plan', 'round', 'simulation', 'start-up'];
+const ON_MACHINE = ['log-reader', 'plan', 'round', 'simulation', 'start-up', 'explain'];
 /** Makes hosts of its own: namespaces beside each other, which a sandbox has no room for. */
 const ON_HOSTS = ['cluster'];
 // Idle first: what the others leave behind for a minute, thousands of sockets that wait out their time, is counted every second.
