@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as breath } from 'node:timers/promises';
 import { describeError, type RecordedBlock, type Recording, thinned } from '@reactor/core';
 import { appendBlock, readSegment, replaceSegment } from './history-segment.js';
 
@@ -14,7 +15,7 @@ export interface HistoryFiles {
   /** Blocks with something in [sinceMs, untilMs], oldest first. */
   read(endpoint: string, sinceMs: number, untilMs: number): Generator<RecordedBlock, void, void>;
   /** One step of what is to be done now and then; cheap when there is nothing. */
-  tidy(): void;
+  tidy(): Promise<void>;
 }
 
 export interface HistoryOptions {
@@ -30,6 +31,8 @@ const FINE_MS = 24 * 3_600_000;
 const THIN_STEP_MS = 10_000;
 /** Of one endpoint in six hours; reached by rounds that come ten times a second. The rest of the six hours is then left out. */
 const SEGMENT_LIMIT_BYTES = 8 * 2 ** 20;
+/** Read before others get their turn. */
+const BLOCKS_AT_ONCE = 20;
 /** A thinned block holds an hour, when little happened. */
 const THIN_BLOCK_ROUNDS = 360;
 /** Of a hash: files are not named after endpoints, whose names may differ in case only. */
@@ -51,13 +54,16 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
   const folders = new Map<string, readonly SegmentFile[]>();
   const named = new Set<string>();
   let troubled = false;
+  const failed = (what: string, error: unknown): void => {
+    if (!troubled) log('warning', `history: cannot ${what}: ${describeError(error)}`);
+    troubled = true;
+  };
   const attempt = (what: string, work: () => void): void => {
     try {
       work();
       troubled = false;
     } catch (error) {
-      if (!troubled) log('warning', `history: cannot ${what}: ${describeError(error)}`);
-      troubled = true;
+      failed(what, error);
     }
   };
 
@@ -99,9 +105,9 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
     named.delete(file.path);
     replace(file, []);
   };
-  const thin = (file: SegmentFile): void => {
+  const thin = async (file: SegmentFile): Promise<void> => {
     const path = file.path.replace(/fine$/, 'thin');
-    const bytes = replaceSegment(file.path, path, thinnedBlocks(blocksOf(file.path).blocks));
+    const bytes = replaceSegment(file.path, path, await thinnedBlocks(blocksOf(file.path).blocks));
     replace(file, [{ ...file, path, fine: false, bytes }]);
   };
 
@@ -127,9 +133,9 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
         for (const block of blocksOf(path).blocks) if (block.lastMs >= sinceMs && block.firstMs <= untilMs) yield block;
       }
     },
-    tidy: () =>
+    async tidy() {
+      const endsBefore = (file: SegmentFile, ms: number): boolean => file.startMs + SEGMENT_MS < now() - ms;
       attempt('tidy up', () => {
-        const endsBefore = (file: SegmentFile, ms: number): boolean => file.startMs + SEGMENT_MS < now() - ms;
         const files = [...folders.values()].flat().sort((a, b) => a.startMs - b.startMs);
         let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
         for (const file of files) {
@@ -137,10 +143,11 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
           total -= file.bytes;
           remove(file);
         }
-        // One at a time: six hours take a while to read.
-        const old = [...folders.values()].flat().find((file) => file.fine && endsBefore(file, FINE_MS));
-        if (old !== undefined) thin(old);
-      }),
+      });
+      // One at a time: six hours take a while to read.
+      const old = [...folders.values()].flat().find((file) => file.fine && endsBefore(file, FINE_MS));
+      if (old !== undefined) await thin(old).catch((error) => failed('thin out what is old', error));
+    },
   };
 }
 
@@ -158,9 +165,12 @@ function segmentsIn(folder: string): readonly SegmentFile[] {
 }
 
 /** As few blocks as there were configurations, but none much longer than an hour. */
-function thinnedBlocks(blocks: readonly RecordedBlock[]): readonly Recording[] {
+async function thinnedBlocks(blocks: readonly RecordedBlock[]): Promise<readonly Recording[]> {
   const merged: Recording[] = [];
-  for (const recording of blocks.flatMap((block) => block.read() ?? [])) {
+  for (const [index, block] of blocks.entries()) {
+    if (index % BLOCKS_AT_ONCE === 0) await breath();
+    const recording = block.read();
+    if (recording === null) continue;
     const last = merged.at(-1);
     const next = thinned(recording, THIN_STEP_MS);
     const fits =

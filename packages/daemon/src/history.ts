@@ -44,7 +44,7 @@ export function startHistory(options: HistoryOptions & { readonly store: StateSt
         observe(published);
       }
       recorder.flush();
-      files.tidy();
+      await files.tidy();
     },
     // The controller's own rounds say that the state is away.
     failed: (error) => log('info', `history: nothing to record: ${describeError(error)}`),

@@ -317,7 +317,7 @@ describe('whoever leads', () => {
 });
 
 describe('what is old', () => {
-  test('is thinned after a day, in fewer bytes, with every change of a count', () => {
+  test('is thinned after a day, in fewer bytes, with every change of a count', async () => {
     let nowMs = 0;
     const path = directory();
     const kept = open(path, () => nowMs);
@@ -327,7 +327,7 @@ describe('what is old', () => {
     }
     const before = statSync(onlyFile(path)).size;
     nowMs = 31 * HOUR_MS;
-    kept.files.tidy();
+    await kept.files.tidy();
     const file = onlyFile(path);
     expect(file).toMatch(/\.thin$/);
     expect(statSync(file).size).toBeLessThan(before / 2);
@@ -336,18 +336,18 @@ describe('what is old', () => {
     expect(recordings.flatMap(({ rounds }) => rounds).length).toBeGreaterThanOrEqual(300 * 6);
   });
 
-  test('goes when its time is over, and the oldest of all when space is short', () => {
+  test('goes when its time is over, and the oldest of all when space is short', async () => {
     let nowMs = 0;
     const path = directory();
     const kept = open(path, () => nowMs, { retentionMs: 24 * HOUR_MS });
     for (nowMs = 0; nowMs < 20 * HOUR_MS; nowMs += HOUR_MS) kept.files.append(aRecording(nowMs));
     expect(read(kept)).toHaveLength(20);
     nowMs = 31 * HOUR_MS;
-    kept.files.tidy();
+    await kept.files.tidy();
     expect(read(kept)[0]!.rounds[0]!.atMs).toBe(7 * HOUR_MS);
 
     const narrow = open(path, () => nowMs, { limitBytes: 1 });
-    narrow.files.tidy();
+    await narrow.files.tidy();
     expect(read(narrow)).toEqual([]);
   });
 });
