@@ -3,7 +3,7 @@ import { PATHS } from '../packages/api/src/route-table.js';
 import { OPTION_NAMES } from '../packages/cli/src/option-table.js';
 import { findVerb } from '../packages/cli/src/verb-table.js';
 import { SCHEMA } from '../packages/config/src/schema.js';
-import { tableIn } from './source-tree.js';
+import { packageNames, sourcesOf, tableIn, textOf } from './source-tree.js';
 
 const STATES = ['same', 'better', 'kept', 'left out', 'not yet'];
 const rows = (title: string): readonly (readonly string[])[] => tableIn('packages/api/README.md', title);
@@ -19,6 +19,8 @@ test.each([
   ['Verbs', 57],
   ['Options', 6],
   ['Routes', 30],
+  ['Events of an endpoint', 24],
+  ['Events of a manager', 15],
   ['Keys of an endpoint', 48],
   ['Keys of a manager', 18],
 ])('the table %s has all its %i rows, each with a state, and a reason where something is missing', (title, count) => {
@@ -66,4 +68,34 @@ test.each(rows('Keys of an endpoint').map(([key, state]) => [nameIn(key), state 
 
 test.each(rows('Keys of a manager').map(([key, state]) => [nameIn(key), state ?? '']))('manager key %s: %s', (key, state) => {
   expect(keysOf('daemon').has(key)).toBe(isThere(state));
+});
+
+const sources = packageNames()
+  .filter((name) => name !== 'testkit')
+  .flatMap(sourcesOf)
+  .map(textOf)
+  .join('\n');
+/** Those of alarms are put together. */
+const ALARMS = ['ALARM_BRAKE', 'ALARM_RETIREMENTS', 'ALARM_UNREADABLE'];
+
+test.each(
+  ['Events of an endpoint', 'Events of a manager'].flatMap((title) =>
+    rows(title).map(([event, state, how]) => [nameIn(event), state ?? '', how ?? '']),
+  ),
+)('event %s: %s (%s)', (event, state, how) => {
+  const told = (name: string): boolean => sources.includes(`'${name}'`);
+  // One that is told under another name says under which.
+  const names = told(event) ? [event] : [...how.matchAll(/`([A-Z]+_[A-Z_]+|LEADING)`/g)].map(([, name]) => name!);
+  expect(names.length > 0 && names.every(told)).toBe(isThere(state));
+});
+
+test('every event that is told is in the lists', () => {
+  const listed = new Set([...textOf('packages/api/README.md').matchAll(/`([A-Z]+(?:_[A-Z]+)*)`/g)].map(([, name]) => name));
+  const told = [...sources.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)].map(([, name]) => name!);
+  const events = told.filter((name) =>
+    /^(ENDPOINT|CONFIG|SCALE|METRICS|LAUNCH|RECOMMISSION|DECOMMISSION|DELETE|CLEAN|CONFIRM|DROP|ERROR|UPDATE|USER|HOLD|NAMES|IMAGE|BALANCER|UNHEALTHY|RECOVERED|SESSION|SHADOW|LOG|REGISTERED|MANAGERS|ENDPOINTS|LEADING)_/.test(
+      name,
+    ),
+  );
+  expect([...events, ...ALARMS].filter((name) => !listed.has(name))).toEqual([]);
 });

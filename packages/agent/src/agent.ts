@@ -5,8 +5,10 @@ import {
   type Cluster,
   type ContainerEngine,
   createClusterReader,
+  createDiary,
   type EndpointConfig,
   type EndpointRecord,
+  endpointTeller,
   type LoadBalancer,
   type LogLevel,
   type Loop,
@@ -24,7 +26,6 @@ import { createBalancing } from './balancing.js';
 import { createClientSessions } from './client-sessions.js';
 import { createComplaints } from './complaints.js';
 import { createListing } from './container-listing.js';
-import { createDiary } from './diary.js';
 import { createFence, type Fence } from './fence.js';
 import { createInstances } from './instances.js';
 import type { Connections } from './kernel-connections.js';
@@ -102,14 +103,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stopping = new AbortController();
   const { signal } = stopping;
   const diary = createDiary(store, clock, log);
+  const tell = endpointTeller(diary);
   const complaints = createComplaints(log);
 
   const fence = createFence(options.marks);
   const instances = createInstances({
     ...options,
-    linked: createLinked(async () => (await sight.see()).cluster, options.resolve, diary.tell),
+    linked: createLinked(async () => (await sight.see()).cluster, options.resolve, tell),
     ports: createPortPool(options.portRange, options.random(), options.portsHandedOut),
-    tell: diary.tell,
+    tell,
     isSpent: (instance) => spent.has(instance),
     refusals: (instance) => refusing.get(instance) ?? 0,
     wake: (what) => (what === 'containers' ? wakeInstances() : loops.instances.wake()),
@@ -117,7 +119,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   const balancing = createBalancing({
     ...options,
-    tell: diary.tell,
+    tell,
     servicesOf: (cluster, unreachable) => servicesOf(cluster, options.resolve, host, unreachable),
   });
   const reachability = createReachability({
@@ -136,7 +138,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { connections } = options;
   const severance = connections === undefined ? null : createSeverance({ ...options, connections });
   const surges = createSurgeDetector();
-  const sessions = createClientSessions({ store, clock, host, balancer, tell: diary.tell });
+  const sessions = createClientSessions({ store, clock, host, balancer, tell });
   let spent: ReadonlySet<string> = new Set();
   let refusing: ReadonlyMap<string, number> = new Map();
   const sight = createSight(store, clock, fence, (problem) => {

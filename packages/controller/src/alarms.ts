@@ -1,4 +1,4 @@
-import { type Alarm, type Clock, describeError, LOGS, type LogLevel, type Meter, type StateStore } from '@reactor/core';
+import { type Alarm, type Clock, createDiary, LOGS, type LogLevel, type Meter, type StateStore } from '@reactor/core';
 
 /** What the leader's last plan wants people to look at: told when it begins and when it ends, in the daemon's log and in the host's, and open meanwhile. */
 export interface Alarms {
@@ -19,14 +19,12 @@ export function createAlarms(options: {
   readonly log: (level: LogLevel, message: string) => void;
 }): Alarms {
   const { store, clock, host, meter, log } = options;
+  const diary = createDiary(store, clock, log);
   let open = new Map<Alarm['kind'], string>();
 
   const tell = (level: LogLevel, event: string, message: string): void => {
     log(level, message);
-    // In the background: an alarm that cannot be written down must not hold up the round.
-    store
-      .append(LOGS.manager(host), [{ atMs: clock.now(), level, event, message }])
-      .catch((error) => log('warning', `${message} (not in the log of ${host}: ${describeError(error)})`));
+    diary.tell(LOGS.manager(host), level, event, message);
   };
 
   const settle = (raised: readonly Alarm[]): void => {

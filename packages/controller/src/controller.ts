@@ -1,6 +1,8 @@
 import {
   type Clock,
+  createDiary,
   describeError,
+  LOGS,
   type LogLevel,
   type Loop,
   type Meter,
@@ -12,6 +14,7 @@ import {
 } from '@reactor/core';
 import { createAlarms } from './alarms.js';
 import { createCandidate } from './leadership.js';
+import { createMuster } from './muster.js';
 import { createRound } from './round.js';
 import { startTilt } from './tilt.js';
 
@@ -51,7 +54,10 @@ export function startController(options: ControllerOptions): Controller {
   const tilt = startTilt({ clock, signal: stopping.signal, log, meter, changed: () => loop.wake() });
   const candidate = createCandidate({ ...options, steady: () => tilt.problem() === null });
   const alarms = createAlarms(options);
-  const round = createRound({ ...options, alarms });
+  const diary = createDiary(store, clock, log);
+  const tellOwn = (event: string, message: string): void => diary.tell(LOGS.manager(options.host), 'info', event, message);
+  const muster = createMuster(tellOwn);
+  const round = createRound({ ...options, alarms, diary, muster });
   let leading = false;
   let lastFailure = '';
 
@@ -60,11 +66,16 @@ export function startController(options: ControllerOptions): Controller {
     const leadership = await candidate.lead();
     if ((leadership !== null) !== leading) {
       leading = leadership !== null;
-      log('info', leading ? `leading, epoch ${leadership?.epoch}` : 'no longer leading');
+      const text = leading ? `leading, epoch ${leadership?.epoch}` : 'no longer leading';
+      log('info', text);
+      tellOwn(leading ? 'LEADING' : 'LEADING_ENDED', text);
     }
     meter.set('reactor_leader', {}, leading ? 1 : 0);
     // What another leader sees is its own to tell.
-    if (leadership === null) alarms.forget();
+    if (leadership === null) {
+      alarms.forget();
+      muster.forget();
+    }
     const result = leadership === null ? 'standby' : await round(leadership);
     if (result === 'outranked') {
       await candidate.abandon();
@@ -100,6 +111,7 @@ export function startController(options: ControllerOptions): Controller {
     stopping.abort();
     await Promise.all([loop.done, watching, tilt.done]);
     await candidate.resign().catch(failed);
+    await diary.written();
   };
   const problems = (): readonly string[] =>
     [tilt.problem(), candidate.problem(), ...alarms.open()].filter((problem) => problem !== null);

@@ -3,6 +3,7 @@ import {
   type Cluster,
   type Commit,
   createClusterReader,
+  type Diary,
   type EndpointPlan,
   type Json,
   KEYS,
@@ -22,6 +23,7 @@ import {
 } from '@reactor/core';
 import type { Alarms } from './alarms.js';
 import { type Leadership, outrankedBy, supersededBy } from './leadership.js';
+import type { Muster } from './muster.js';
 
 /** One round: observe, plan, commit. Everything is read anew; the only memory is what saves work. */
 
@@ -36,6 +38,8 @@ export interface RoundOptions {
   readonly alarms: Alarms;
   /** Told of every plan that was made while leading. */
   readonly planned?: (made: Plan) => void;
+  readonly diary: Pick<Diary, 'tell'>;
+  readonly muster: Pick<Muster, 'note'>;
 }
 
 /** `abandoned`: the term ended meanwhile. `outranked`: it cannot go on, a higher epoch has to be taken. Both commit nothing from then on. */
@@ -47,7 +51,7 @@ const DECISION_TTL_MS = 60_000;
 const REPUBLISH_MS = 5_000;
 
 export function createRound(options: RoundOptions): (leadership: Leadership) => Promise<RoundResult> {
-  const { store, clock, meter, log } = options;
+  const { store, clock, meter, log, diary, muster } = options;
   let seen: { readonly view: StateView; readonly cluster: Cluster } | undefined;
   const group = createClusterReader();
   const published = new Map<string, { readonly atMs: number; readonly text: string }>();
@@ -69,9 +73,11 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
 
   const complain = (made: Plan): void => {
     for (const { endpoint, error } of made.unusable) {
-      if (complained.get(endpoint) !== error)
-        log('error', `endpoint ${endpoint}: its stored configuration cannot be used: ${error}`);
+      if (complained.get(endpoint) === error) continue;
       complained.set(endpoint, error);
+      const text = `its stored configuration cannot be used: ${error}`;
+      log('error', `endpoint ${endpoint}: ${text}`);
+      diary.tell(LOGS.endpoint(endpoint), 'error', 'UPDATE_ERROR', text);
     }
   };
 
@@ -90,6 +96,7 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
       log('warning', outranked);
       return 'outranked';
     }
+    muster.note(cluster);
     const published = await store.latest(TOPICS.traffic);
     const [traffic, posted] = [trafficOfHosts(published), postedReports(published)];
     const nowMs = clock.now();

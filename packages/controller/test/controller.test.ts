@@ -19,6 +19,8 @@ function roundOptions(
     log: () => undefined,
     resolve: () => ({ config: anEndpointConfig(), hash: 'h' }),
     random: () => 0,
+    diary: { tell: () => undefined },
+    muster: { note: () => undefined },
     alarms: { settle: () => undefined, forget: () => undefined, open: () => [] },
     newId: () => {
       ids += 1;

@@ -1,7 +1,17 @@
-import { type EpochMark, type EpochRecord, KEYS, type Meter, readCluster, type StateStore, TOPICS } from '@reactor/core';
+import {
+  createDiary,
+  type EpochMark,
+  type EpochRecord,
+  KEYS,
+  type Meter,
+  readCluster,
+  type StateStore,
+  TOPICS,
+} from '@reactor/core';
 import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
 import { createAlarms } from '../src/alarms.js';
 import { type Candidate, createCandidate, LEASE_MS, type Leadership } from '../src/leadership.js';
+import { createMuster } from '../src/muster.js';
 import { createRound } from '../src/round.js';
 import { type ScriptedClock, scriptedClock } from './scripted-clock.js';
 
@@ -52,6 +62,8 @@ function aRound(on: StateStore = store) {
       return `i${ids}`;
     },
     alarms: createAlarms({ store: on, clock, host: 'vm1', meter: silent, log }),
+    diary: createDiary(on, clock, log),
+    muster: createMuster(() => undefined),
   });
 }
 

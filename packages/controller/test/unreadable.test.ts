@@ -28,6 +28,8 @@ function aRound() {
     resolve: () => ({ config: anEndpointConfig({ scaling: { minInstances: 2 } }), hash: 'h' }),
     random: () => 0,
     newId: () => `i${++ids}`,
+    diary: { tell: () => undefined },
+    muster: { note: () => undefined },
     alarms: {
       settle: (alarms) => {
         raised = alarms;

@@ -9,6 +9,7 @@ export * from './decision.js';
 export * from './decision-log.js';
 export * from './decision-record.js';
 export { shownQuantity } from './decision-sentence.js';
+export * from './diary.js';
 export type { Resolved } from './endpoint-draft.js';
 export * from './endpoint-names.js';
 export * from './endpoint-url.js';

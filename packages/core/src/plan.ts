@@ -225,8 +225,11 @@ function assemble(endpoint: At<EndpointRecord>, decided: Decided, nowMs: number)
     last === undefined || last.target !== record.target || last.instances !== record.instances || last.state !== record.state;
   // Of refusals the first: the next ones differ in the numbers only, and every round would write.
   const refusedAnew = placement !== null && placement.host === null && known?.placement?.host !== null;
+  // Told once, however often readings that come and go make it so, until a decision that is kept is without it.
+  const conflictsAnew = contradiction(record) !== null && (last === undefined || contradiction(last) === null);
   const remember =
     refusedAnew ||
+    conflictsAnew ||
     acts ||
     moved ||
     targets !== (known?.targets ?? NO_HISTORY) ||
@@ -242,6 +245,11 @@ function assemble(endpoint: At<EndpointRecord>, decided: Decided, nowMs: number)
     });
   }
   if (shadow !== null && shadow.report.target !== known?.shadow?.target) events.push(shadowEvent(shadow.report, record));
+  if (conflictsAnew) events.push({ level: 'warning', event: 'METRICS_CONFLICT', message: contradiction(record) ?? '' });
+  if (refusedAnew) {
+    const message = `no host takes another instance: ${placement.reason}`;
+    events.push({ level: 'error', event: 'NO_MANAGER_AVAILABLE', message });
+  }
   return {
     endpoint,
     report,
@@ -251,7 +259,7 @@ function assemble(endpoint: At<EndpointRecord>, decided: Decided, nowMs: number)
       ? {
           targets,
           failures: outcome.failures,
-          decision: acts || moved ? bare : (known?.decision ?? null),
+          decision: acts || moved || conflictsAnew ? bare : (known?.decision ?? null),
           placement: placement ?? known?.placement ?? null,
           shadow: shadow?.memory ?? null,
         }
@@ -265,6 +273,12 @@ const shadowEvent = ({ target, sentence }: ShadowReport, { target: live }: Decis
   event: 'SHADOW_UPDATE',
   message: `shadow_rules want ${target}, the rules want ${live}: ${sentence}`,
 });
+
+/** In words, which rule contradicts earlier ones; null when none does. */
+function contradiction({ kinds, reasons }: DecisionRecord): string | null {
+  const at = kinds.indexOf('overruled');
+  return at === -1 ? null : (reasons[at] ?? null);
+}
 
 function activeOf(instance: string, seen: readonly Sighting[]): number {
   let sum = 0;

@@ -10,8 +10,10 @@ import { type Controller, startController } from '@reactor/controller';
 import {
   type At,
   type ConfigDocument,
+  createDiary,
   describeError,
   type EndpointRecord,
+  LOGS,
   type LogLevel,
   type PlanInput,
   type StateStore,
@@ -51,7 +53,8 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
   // Passable, for the load balancer's workers run as another account; what is private keeps that to itself below.
   mkdirSync(own.manager.dataDir, { recursive: true, mode: 0o711 });
   const { store, lastView } = await openStore(own, log, options);
-  const closing: (() => Promise<void>)[] = [() => store.close()];
+  const diary = createDiary(store, systemClock, log);
+  const closing: (() => Promise<void>)[] = [() => store.close(), () => diary.written()];
   const stop = async (): Promise<void> => {
     for (const close of closing.reverse())
       await close().catch((error) => log('error', `while stopping: ${describeError(error)}`));
@@ -113,10 +116,9 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
       ...{ intervalMs: () => pushed.current().manager.intervalMs, resolve, newId, planned: history.planned },
     });
     closing.push(async () => parts.controller?.stop());
-    log(
-      'info',
-      `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}, state ${describeState(config)}, cluster ${clusterId}`,
-    );
+    const serves = `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}`;
+    log('info', `${serves}, state ${describeState(config)}, cluster ${clusterId}`);
+    diary.tell(LOGS.manager(host), 'info', 'REGISTERED', serves);
     return { stop };
   } catch (error) {
     await stop();
