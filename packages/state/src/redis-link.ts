@@ -68,11 +68,12 @@ export class RedisLink {
   }
 
   /**
-   * Says hello, to the master of the slot in a cluster. A server that wants a password answers anything longer with a protocol error
-   * that does not say so. Then tries what no script does, so that a user without the right to it is told now.
+   * Says hello, to the master of the slot in a cluster: a server that wants a password answers anything longer with a protocol error.
+   * Then tries what no script does, for a user without the right to it; ioredis goes on in database 0 when it is refused another.
    */
   async greet(): Promise<void> {
-    await this.#untilAnswered(() => this.#main.exists(this.absent));
+    const { db = 0 } = this.target.options;
+    await this.#untilAnswered(() => (db > 0 ? this.#main.select(db) : this.#main.exists(this.absent)));
     if (this.#nodes !== null) await this.#untilAnswered(() => this.#askNodes());
     await this.replicasNeeded();
     await this.waitForReplicas(0, 1);

@@ -197,6 +197,14 @@ test.each([
   expect(error.message).not.toContain('wrong@');
 });
 
+test('a database that Redis does not have is told with its reply, and nothing is written to another one', async () => {
+  server = await RedisServer.start();
+  const error = await failure(open(`${server.url}/99`));
+  expect(error).toMatchObject({ code: 'state_unavailable', details: { reply: 'ERR' } });
+  expect(error.message).toContain('DB index is out of range');
+  expect(await server.command('INFO', 'keyspace')).not.toMatch(/^db\d/m);
+});
+
 test.each(['xdel', 'rename', 'info', 'wait', 'hkeys', 'evalsha'])(
   'a user without the right to %s is refused when opening, with what to grant',
   async (command) => {

@@ -86,6 +86,14 @@ test('in a cluster, a node that does not hold the state leads to the one that do
   }
 }, 60_000);
 
+test('a port that speaks no TLS is asked whether it does', async () => {
+  const refusal = openRedis({ url: server.url.replace('redis:', 'rediss:') });
+  await expect(refusal).rejects.toMatchObject({
+    code: 'state_unavailable',
+    message: expect.stringContaining('does this port speak TLS?'),
+  });
+}, 20_000);
+
 test('a file of certificates that is not there is a mistake in the URL', async () => {
   const refusal = openRedis({ url: 'rediss://127.0.0.1?ca=/nowhere' });
   await expect(refusal).rejects.toMatchObject({ code: 'config_invalid', message: expect.stringContaining('/nowhere') });
