@@ -174,7 +174,7 @@ function adviseSteps(scope: Scope): readonly RuleAdvice[] {
     lower === upper
       ? `Rule ${upper + 1} '${high.text}' is`
       : `Rules ${upper + 1} '${high.text}' and ${lower + 1} '${low.text}' are together`;
-  const text = `${who} narrower than the step from ${count} to ${count + 1}: the ${count + 1}th is no sooner started than it is too many, so the count is likely to swing.`;
+  const text = `${who} narrower than the step from ${count} to ${count + 1}: that one is no sooner started than it is one too many, so the count is likely to swing.`;
   const wider =
     lower === upper || high.lower === null ? `try '${widerBand(high)}'` : `lower the lower bound of rule ${lower + 1}`;
   return [
