@@ -128,7 +128,7 @@ function refuseApiPort({ port }: Claim, taken: readonly (number | null)[]): void
 /** Of the hosts whose API is open to others; one on loopback is known to its own daemon alone. */
 function apiPortsOf(cluster: Cluster): readonly number[] {
   const urls = [...cluster.hosts.values()].flatMap(({ value }) => value.apiUrl ?? []);
-  return urls.map((url) => Number(new URL(url).port || HTTP_PORT));
+  return urls.filter((url) => URL.canParse(url)).map((url) => Number(new URL(url).port || HTTP_PORT));
 }
 
 function refusePlace(claim: Claim, called: string): void {

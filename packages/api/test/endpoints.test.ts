@@ -365,6 +365,7 @@ describe('one TCP port of the hosts', () => {
 describe('B52: a port of an API', () => {
   test('is not given to an endpoint, this one’s or another host’s', async () => {
     await running.put(KEYS.host('host-b'), aHost('host-b', { apiUrl: 'http://10.0.0.2:8079' }));
+    await running.put(KEYS.host('host-c'), aHost('host-c', { apiUrl: 'what a host says' }));
     for (const port of [running.port, 8079]) {
       const body = `[endpoint]\nurl=http://a.example:${port}/\nloadbalancer=nginx\nstatic_instances=10.0.0.5:80\n`;
       const answer = await running.ask('PUT', '/v1.1/endpoints/a', { headers: INI, body });
