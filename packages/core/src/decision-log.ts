@@ -11,10 +11,10 @@ import type { Step } from './step.js';
 
 /**
  * Decisions that changed something, as they are kept: the inputs, from which the record is made again, a digest of the
- * record as it was made then, and what came of it. The last 10,000 of a cluster are kept; 1,600 bytes each is usual, which is
- * 16 MB, and none is longer than the limit, so they never take more than 40 MB of the cluster state.
+ * record as it was made then, and what came of it. The last 10,000 of a cluster are kept: in Redis usually some 20 MB, and
+ * 46 if each were as long as the limit allows.
  */
-const PACKED_MAX = 4_000;
+const PACKED_MAX_BYTES = 4_000;
 /** Of a round that starts or retires many at once the first ones will do. */
 const STEPS_MAX = 10;
 const SENTENCE_MAX = 1_000;
@@ -84,9 +84,12 @@ export function packDecision(report: DecisionReport): Omit<LogEntry, 'seq'> {
     { ...brief, moreSteps: steps.length },
   ];
   const texts = forms.map((form) => JSON.stringify(form));
-  const message = texts.find((text) => text.length <= PACKED_MAX) ?? texts.at(-1)!;
+  const message = texts.find((text) => storedBytes(text) <= PACKED_MAX_BYTES) ?? texts.at(-1)!;
   return { atMs: report.atMs, level: 'info', event: record.endpoint, message };
 }
+
+/** A log holds its messages as JSON strings, in UTF-8. */
+const storedBytes = (text: string): number => new TextEncoder().encode(JSON.stringify(text)).length;
 
 export function unpackDecision({ seq, atMs, event: endpoint, message }: LogEntry): KeptDecision {
   const { sentence, n: instances, target, digest, given, steps = [], moreSteps = 0, ...beside } = JSON.parse(message) as Packed;

@@ -193,7 +193,7 @@ describe('what is kept of a decision', () => {
     expect(unpackDecision({ ...packed, seq: 1 })).toMatchObject({ sentence: 'something else', reproduced: false });
   });
 
-  test('is never longer than 4,000 characters: what is too long is left out, the sentence never', () => {
+  test('is never longer than 4,000 bytes: what is too long is left out, the sentence never', () => {
     const long = 'x'.repeat(3_000);
     const tall = { atMs: AT, record, steps, placement: { atMs: AT, host: null, reason: long, hosts: [], more: {} } };
     const cut = unpackDecision({ ...packDecision(tall), seq: 1 });
@@ -201,7 +201,7 @@ describe('what is kept of a decision', () => {
     expect(cut).toMatchObject({ reproduced: true, moreSteps: 4 });
     const rules = Array.from({ length: 64 }, (_, index) => `${'q'.repeat(200)}${index} < 5`).join(', ');
     const packed = packDecision({ atMs: AT, record: recordOf(input(rules, {})), steps });
-    expect(packed.message.length).toBeLessThanOrEqual(4_000);
+    expect(Buffer.byteLength(JSON.stringify(packed.message))).toBeLessThanOrEqual(4_000);
     expect(unpackDecision({ ...packed, seq: 1 })).toMatchObject({ report: null, reproduced: null, instances: 4, moreSteps: 14 });
   });
 });

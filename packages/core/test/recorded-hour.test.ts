@@ -23,8 +23,8 @@ test('of an hour of rounds, with all that happens in one, every decision that is
         const packed = packDecision(report);
         const { report: again, reproduced } = unpackDecision({ ...packed, seq: rounds });
         expect([JSON.stringify(again?.record), reproduced]).toEqual([JSON.stringify(report.record), true]);
-        if (changed) kept.push(packed.message.length);
-        longest = Math.max(longest, packed.message.length);
+        if (changed) kept.push(JSON.stringify(packed.message).length);
+        longest = Math.max(longest, JSON.stringify(packed.message).length);
       }
     }
   };
@@ -43,5 +43,5 @@ test('of an hour of rounds, with all that happens in one, every decision that is
   expect(kept.length).toBeGreaterThan(100);
   expect(longest).toBeLessThanOrEqual(4_000);
   const mean = Math.round(kept.reduce((sum, length) => sum + length, 0) / kept.length);
-  console.log(`${rounds} decisions made again, ${kept.length} of them kept, ${mean} characters each, ${longest} at most`);
+  console.log(`${rounds} decisions made again, ${kept.length} of them kept, ${mean} bytes each, ${longest} at most`);
 });
