@@ -13,6 +13,7 @@ const INTERVAL_MIN_MS = 100;
 const manager = sectionOf('daemon', 'manager');
 const api = sectionOf('daemon', 'api');
 const history = sectionOf('daemon', 'history');
+const notify = sectionOf('daemon', 'notify');
 const docker = sectionOf('daemon', 'cloud:docker');
 const nginx = sectionOf('daemon', 'loadbalancer:nginx');
 const haproxy = sectionOf('daemon', 'loadbalancer:haproxy');
@@ -61,6 +62,17 @@ export const DAEMON_KEYS = {
 
   retention: history('retention', duration(HOUR_MS), '168h', 'How long what was measured and decided is kept'),
   historyLimit: history('limit', size(2 ** 20, 'minimum'), '512MB', 'Disk it may take, of all endpoints; 0 keeps nothing'),
+
+  notifyUrls: notify(
+    'url',
+    list('http:// or https:// URL', parseReceiver),
+    '',
+    'Who is told when an endpoint scales, an instance fails, a host is lost or back',
+    { secret: true },
+  ),
+  notifySecret: notify('secret', optional(text('text', parseSecret)), '', 'What they are signed with (X-Reactor-Signature)', {
+    secret: true,
+  }),
 
   socket: docker('socket', text('path', parsePath), '/var/run/docker.sock', 'Socket of the Docker engine'),
   slots: docker('slots', whole(0, 1_000_000), '1000', 'What this host offers to instances; 0 takes none'),
@@ -174,6 +186,22 @@ function parseState(value: string): Parsed<string> {
   const ports = servers.split(',').flatMap((server) => /:([0-9]+)$/.exec(server)?.[1] ?? []);
   const bad = ports.map(parsePort).find((each) => !each.ok);
   return bad === undefined || bad.ok ? parsed(value) : bad;
+}
+
+/** A link-local address is the metadata service of a cloud's machine, or a neighbour that nobody chose. */
+const LINK_LOCAL = /^(169\.254\.|\[fe[89ab]|\[::ffff:a9fe:)/i;
+
+/** It may hold a key, so it is never repeated. */
+function parseReceiver(value: string): Parsed<string> {
+  const fits = /^https?:\/\/[^\s\p{Cc}#]+$/iu.test(value) && URL.canParse(value);
+  if (!fits) return fault(1, 'expected http(s)://host[:port][/path]');
+  const { hostname, username, password } = new URL(value);
+  if (username !== '' || password !== '') return fault(1, 'a user or a password in it is not sent; deliveries are signed');
+  return LINK_LOCAL.test(hostname) ? fault(1, 'link-local addresses are never asked') : parsed(value);
+}
+
+function parseSecret(value: string): Parsed<string> {
+  return value.length >= 16 ? parsed(value) : fault(1, 'expected at least 16 characters');
 }
 
 function parsePath(value: string): Parsed<string> {

@@ -4,7 +4,7 @@ import { DAEMON_KEYS as KEY, type PortRange } from './daemon-schema.js';
 import { NO_PLACES, type Places, type Warning } from './document.js';
 import { parsePort } from './key-type.js';
 import type { SchemaKey } from './schema-key.js';
-import { type Override, openValues } from './values.js';
+import { type Override, openValues, type Values } from './values.js';
 
 /** What one daemon needs to know before it knows the cluster: /etc/reactor/reactor.conf and the environment over it. */
 
@@ -30,6 +30,8 @@ export interface DaemonConfig {
     /** 0 keeps none. */
     readonly limitBytes: number;
   };
+  /** Null tells nobody. */
+  readonly notify: { readonly urls: readonly string[]; readonly secret: string } | null;
   readonly docker: {
     readonly socket: string;
     readonly slots: number;
@@ -118,6 +120,7 @@ export function resolveDaemon(
       compat: values.read(KEY.compat),
     },
     history: { retentionMs: values.read(KEY.retention), limitBytes: values.read(KEY.historyLimit) },
+    notify: notifyFrom(values),
     docker: {
       socket: values.read(KEY.socket),
       slots: values.read(KEY.slots),
@@ -165,6 +168,14 @@ export function resolveDaemon(
   }
   values.check();
   return { config, warnings: values.warnings };
+}
+
+function notifyFrom(values: Values): DaemonConfig['notify'] {
+  const urls = values.read(KEY.notifyUrls);
+  const secret = values.read(KEY.notifySecret);
+  if (urls.length > 0 && secret === null)
+    values.mistake(KEY.notifySecret, 'missing: what is told is signed with it', KEY.notifyUrls);
+  return urls.length === 0 ? null : { urls, secret: secret ?? '' };
 }
 
 /** The two variables of 2013, where an empty host was all interfaces; here empty is not set, so only `REACTOR_LISTEN` can say that. */

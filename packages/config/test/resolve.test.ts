@@ -265,6 +265,7 @@ describe('the daemon', () => {
           logLevel: 'info',
         },
         api: { host: '127.0.0.1', port: 8080, compat: null },
+        notify: null,
         history: { retentionMs: 7 * 24 * 3_600_000, limitBytes: 512 * 2 ** 20 },
         docker: {
           socket: '/var/run/docker.sock',
@@ -339,9 +340,27 @@ describe('the daemon', () => {
     ['[loadbalancer:nginx]\npid_file=/run/nginx.pid', 'set all three or none'],
     ['[loadbalancer:nginx]\nbinary=nginx; rm', "is not a program's name or path"],
     ['[manager]\ninterval=0', 'manager.interval (line 2, column 10): must be > 0'],
+    ['[notify]\nurl=http://hook/', 'notify.secret'],
+    ['[notify]\nurl=http://hook/\nsecret=short', 'expected at least 16 characters'],
+    ['[notify]\nurl=ftp://hook/\nsecret=0123456789abcdef', 'expected http(s)://host'],
+    ['[notify]\nurl=https://me:key@hook/\nsecret=0123456789abcdef', 'a user or a password'],
+    ...['169.254.169.254', '2852039166', '0xa9.0xfe.0xa9.0xfe', '[fe80::1]', '[::ffff:169.254.169.254]'].map(
+      (host): [string, string] => [
+        `[notify]\nurl=http://${host}/\nsecret=0123456789abcdef`,
+        'link-local addresses are never asked',
+      ],
+    ),
   ])('refuses %j', (text, message) => {
     const { document, places } = readDocument(text);
     expect(() => resolveDaemon(document, {}, 'vm1', places)).toThrow(message);
+  });
+
+  test('tells several receivers, also in private networks', () => {
+    const { document } = readDocument(
+      '[notify]\nurl=https://hooks.example/x?key=1, http://127.0.0.1:9000/\nsecret=0123456789abcdef',
+    );
+    const urls = ['https://hooks.example/x?key=1', 'http://127.0.0.1:9000/'];
+    expect(resolveDaemon(document).config.notify).toEqual({ urls, secret: '0123456789abcdef' });
   });
 
   test('that takes nothing may have 0 slots', () => {

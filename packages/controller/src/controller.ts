@@ -17,6 +17,7 @@ import { createCandidate } from './leadership.js';
 import { createMuster } from './muster.js';
 import { createRound } from './round.js';
 import { startTilt } from './tilt.js';
+import { startWebhooks } from './webhooks.js';
 
 /**
  * The controller of one daemon: every daemon is a candidate, one leads. It observes, plans and commits, every `intervalMs`
@@ -32,6 +33,8 @@ export interface ControllerOptions {
   readonly resolve: PlanInput['resolve'];
   readonly random: () => number;
   readonly newId: () => string;
+  /** Whom to tell of what happens; nobody, without. */
+  readonly notify?: { readonly urls: readonly string[]; readonly secret: string } | null;
   /** Told of every plan that was made while leading. */
   readonly planned?: (made: Plan) => void;
 }
@@ -57,8 +60,10 @@ export function startController(options: ControllerOptions): Controller {
   const diary = createDiary(store, clock, log);
   const tellOwn = (event: string, message: string): void => diary.tell(LOGS.manager(options.host), 'info', event, message);
   const muster = createMuster(tellOwn);
-  const round = createRound({ ...options, alarms, diary, muster });
+  const { notify = null } = options;
+  const round = createRound({ ...options, alarms, diary, muster, notifies: notify !== null });
   let leading = false;
+  const webhooks = notify === null ? null : startWebhooks({ ...options, ...notify, leads: () => leading });
   let lastFailure = '';
 
   const turn = async (): Promise<void> => {
@@ -109,7 +114,7 @@ export function startController(options: ControllerOptions): Controller {
 
   const stop = async (): Promise<void> => {
     stopping.abort();
-    await Promise.all([loop.done, watching, tilt.done]);
+    await Promise.all([loop.done, watching, tilt.done, webhooks?.stop()]);
     await candidate.resign().catch(failed);
     await diary.written();
   };
@@ -120,13 +125,16 @@ export function startController(options: ControllerOptions): Controller {
 
 const WATCH_RETRY_MS = 1_000;
 
-/** Wakes the loop whenever anything but a decision's history changes. Losing an event costs at most one interval. */
+/** What changes without anything to decide. */
+const QUIET = /^(histories|notices)\//;
+
+/** Wakes the loop whenever anything else changes. Losing an event costs at most one interval. */
 async function watch(store: StateStore, clock: Clock, signal: AbortSignal, wake: () => void): Promise<void> {
   while (!signal.aborted) {
     try {
       const { revision } = await store.read('controller/');
       for await (const event of store.watch('', revision, signal)) {
-        if (event.kind === 'resync' || event.changes.some((change) => !change.key.startsWith('histories/'))) wake();
+        if (event.kind === 'resync' || event.changes.some((change) => !QUIET.test(change.key))) wake();
       }
     } catch {
       // The loop's own reads say what is wrong; here it is enough to try again.

@@ -4,12 +4,17 @@ import {
   type Commit,
   createClusterReader,
   type Diary,
+  type EndpointHistory,
   type EndpointPlan,
+  endpointNotices,
+  hostNotices,
   type Json,
   KEYS,
   LOGS,
   type LogLevel,
   type Meter,
+  type NoticeDraft,
+  noticeWrites,
   type Plan,
   type PlanInput,
   packDecision,
@@ -18,6 +23,7 @@ import {
   type ReasonKind,
   type StateStore,
   type StateView,
+  shownName,
   TOPICS,
   trafficOfHosts,
 } from '@reactor/core';
@@ -38,6 +44,8 @@ export interface RoundOptions {
   readonly alarms: Alarms;
   /** Told of every plan that was made while leading. */
   readonly planned?: (made: Plan) => void;
+  /** Whether anybody is to be told of what happens. */
+  readonly notifies?: boolean;
   readonly diary: Pick<Diary, 'tell'>;
   readonly muster: Pick<Muster, 'note'>;
 }
@@ -88,6 +96,14 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     return seen.cluster;
   };
 
+  const noted = (drafts: readonly NoticeDraft[], nowMs: number): Commit['write'] =>
+    options.notifies ? noticeWrites(drafts, nowMs, options.newId) : [];
+  const noticesOf = (planned: EndpointPlan, cluster: Cluster, nowMs: number): Commit['write'] => {
+    const { name } = planned.endpoint.value;
+    const before = (cluster.histories.get(name)?.value ?? null) as unknown as EndpointHistory | null;
+    return noted(endpointNotices(planned, shownName(cluster, name), before), nowMs);
+  };
+
   return async (leadership) => {
     const cluster = await see();
     const hosts = [...cluster.hosts.values()].map(({ value }) => value);
@@ -109,8 +125,8 @@ export function createRound(options: RoundOptions): (leadership: Leadership) => 
     await publish(made);
 
     const commits = [
-      ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster)),
-      ...lossCommit(made, leadership),
+      ...made.endpoints.flatMap((p) => endpointCommit(p, leadership, cluster, noticesOf(p, cluster, nowMs))),
+      ...lossCommit(made, leadership, noted(hostNotices(made), nowMs)),
       ...removalCommits(made, leadership),
     ];
     let conflicts = 0;
@@ -133,7 +149,12 @@ interface Intent {
 }
 
 /** One commit per endpoint, so that a conflict over one does not hold up another. It holds only while we lead and the configuration is the planned one. */
-function endpointCommit(planned: EndpointPlan, leadership: Leadership, { histories, wishes }: Cluster): Intent[] {
+function endpointCommit(
+  planned: EndpointPlan,
+  leadership: Leadership,
+  { histories, wishes }: Cluster,
+  notices: Commit['write'],
+): Intent[] {
   const { endpoint, instances, history } = planned;
   if (instances.length === 0 && history === null) return [];
   const { name } = endpoint.value;
@@ -152,19 +173,20 @@ function endpointCommit(planned: EndpointPlan, leadership: Leadership, { histori
         .filter(({ id, record }) => record === null && wishes.has(id))
         .map(({ id }) => ({ key: KEYS.wish(id), value: null })),
       ...historyWrite,
+      ...notices,
     ],
   };
   return [{ commit, endpoint: planned }];
 }
 
-function lossCommit(made: Plan, leadership: Leadership): Intent[] {
+function lossCommit(made: Plan, leadership: Leadership, notices: Commit['write']): Intent[] {
   if (made.losses.length === 0) return [];
   const commit: Commit = {
     expect: [
       { key: KEYS.leader, revision: leadership.revision },
       ...made.losses.map(({ host, revision }) => ({ key: KEYS.loss(host), revision })),
     ],
-    write: made.losses.map(({ host, loss }) => ({ key: KEYS.loss(host), value: loss as unknown as Json })),
+    write: [...made.losses.map(({ host, loss }) => ({ key: KEYS.loss(host), value: loss as unknown as Json })), ...notices],
   };
   return [{ commit, endpoint: null }];
 }

@@ -1,4 +1,4 @@
-import { createDiary, type Json, KEYS, LOGS, type Meter, parseRules } from '@reactor/core';
+import { createDiary, type InstanceReport, type Json, KEYS, keptNotices, LOGS, type Meter, parseRules } from '@reactor/core';
 import { aHost, anEndpointConfig, createFakeStore } from '@reactor/testkit';
 import { createCandidate } from '../src/leadership.js';
 import { createMuster } from '../src/muster.js';
@@ -102,4 +102,49 @@ test('that rules contradict each other', async () => {
   expect(told.filter((line) => line.includes('METRICS_CONFLICT'))).toEqual([
     expect.stringMatching(/^warning METRICS_CONFLICT rule 2 'instances <= 2' contradicts earlier rules/),
   ]);
+});
+
+const notices = async () => keptNotices(await store.read(KEYS.notices)).map(({ notice }) => notice);
+
+test('receivers of a scale event, a failed start and the loss and return of a host, in the commits that make them so', async () => {
+  await put(KEYS.host('vm1'), { ...aHost('vm1') });
+  await put(KEYS.host('vm2'), { ...aHost('vm2', { slots: 0 }) });
+  await put(KEYS.balancer('vm2'), { host: 'vm2', revision: 0, serving: [], setAside: {}, error: null });
+  const term = await leadership();
+  const round = aRound({ notifies: true });
+  await round(term);
+  expect(await notices()).toEqual([
+    {
+      ...{ id: expect.any(String), event: 'scale', atMs: clock.now(), endpoint: 'web', instance: null, host: null },
+      ...{ from: 0, to: 1, text: expect.stringMatching(/^1 instance wanted \(0 now\)/) },
+    },
+  ]);
+  const [instance] = (await store.read(KEYS.instances)).entries.keys();
+  const id = instance!.slice(KEYS.instances.length);
+  await put(KEYS.report('vm1', id), { ...aReport(id), state: 'exited', error: 'no such image' });
+  await put(KEYS.host('vm2'), null);
+  await round(term);
+  await round(term);
+  await put(KEYS.host('vm2'), { ...aHost('vm2', { slots: 0 }) });
+  await round(term);
+  const told = (await notices()).slice(1).map((notice) => [notice?.event, notice?.endpoint, notice?.host, notice?.text]);
+  expect(told).toEqual(
+    expect.arrayContaining([
+      ['failure', 'web', 'vm1', 'an instance could not be started'],
+      ['host_lost', null, 'vm2', 'host vm2 is not heard any more'],
+      ['host_recovered', null, 'vm2', 'host vm2 is back'],
+    ]),
+  );
+  expect(told.filter(([event]) => event !== 'scale')).toHaveLength(3);
+});
+
+test('nobody, where nobody is to be told', async () => {
+  await put(KEYS.host('vm1'), { ...aHost('vm1') });
+  await aRound()(await leadership());
+  expect(await notices()).toEqual([]);
+});
+
+const aReport = (id: string): InstanceReport => ({
+  ...{ id, endpoint: 'web', host: 'vm1', state: 'starting', containerId: null, startedAtMs: null, readyAtMs: null },
+  ...{ address: null, marks: 0, wasReady: false, error: null },
 });

@@ -30,6 +30,7 @@ export * from './loop.js';
 export * from './model.js';
 export * from './near-metric.js';
 export type { Nearest } from './nearest-change.js';
+export * from './notice.js';
 export * from './operator-records.js';
 export * from './parsed.js';
 export * from './placement.js';

@@ -28,6 +28,8 @@ export const KEYS = {
   report: (host: string, instance: string) => `reports/${host}/${instance}`,
   balancers: 'balancers/',
   balancer: (host: string) => `balancers/${host}`,
+  notices: 'notices/',
+  notice: (id: string) => `notices/${id}`,
   kills: 'kills/',
   killsOf: (host: string) => `kills/${host}/`,
   kill: (host: string, id: string) => `kills/${host}/${id}`,

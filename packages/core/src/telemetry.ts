@@ -57,6 +57,11 @@ export const TELEMETRY = {
   reactor_log_lag_bytes: { type: 'gauge', labels: [], help: 'How far the access log reader is behind' },
   reactor_log_bad_lines_total: { type: 'counter', labels: [], help: 'Access log lines that could not be read' },
   reactor_leader: { type: 'gauge', labels: [], help: '1 while this daemon leads' },
+  reactor_notices_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Notices to webhooks: delivered, failed (and tried again), dropped',
+  },
   reactor_tilt_total: {
     type: 'counter',
     labels: [],

@@ -114,6 +114,7 @@ export async function startDaemon(own: DaemonConfig, log: Log, options: StartOpt
     parts.controller = startController({
       ...common,
       ...{ intervalMs: () => pushed.current().manager.intervalMs, resolve, newId, planned: history.planned },
+      notify: config.notify,
     });
     closing.push(async () => parts.controller?.stop());
     const serves = `reactord ${VERSION} serves as ${host} at ${address}, API on ${config.api.host}:${port}`;
