@@ -1,4 +1,4 @@
-import type { ConfigDocument, ContainerSpec } from '@reactor/core';
+import { type ConfigDocument, type ContainerSpec, LOGS, unpackDecision } from '@reactor/core';
 import { acceptingGenerations, serve } from './balancer.js';
 import { unsettled } from './convergence.js';
 import { startDaemonProcess } from './daemon-process.js';
@@ -71,6 +71,7 @@ export async function simulate({ seed, profile, ...options }: SimulationOptions)
 
   await scheduler.run(() => world.violation !== null || rest.over);
   for (const machine of world.machines) machine.process?.kill();
+  await decideAgain(world);
   return {
     seed,
     violation: world.violation?.message ?? null,
@@ -81,6 +82,13 @@ export async function simulate({ seed, profile, ...options }: SimulationOptions)
     covered: [...world.covered],
     journal: world.journal,
   };
+}
+
+/** Whatever went wrong meanwhile: what was kept of a decision suffices to make it again. */
+async function decideAgain(world: World): Promise<void> {
+  const kept = await world.store.tail(LOGS.decisions, 0, Number.MAX_SAFE_INTEGER);
+  const other = kept.map(unpackDecision).find(({ reproduced }) => reproduced !== true);
+  if (other !== undefined) world.violate('a decision that is kept can be made again', `${other.endpoint}: ${other.sentence}`);
 }
 
 /** A container of somebody else on every host, on a port of the agent's range. */
