@@ -1,6 +1,7 @@
 import { ReactorError } from './errors.js';
 import { TOPICS } from './keys.js';
 import type { Json } from './model.js';
+import { mapOf, number, recordOf, text, tupleOf } from './record-check.js';
 import { metricKind } from './rule.js';
 
 /**
@@ -78,6 +79,8 @@ export function publishedMetrics(
   return { [TOPICS.posted(endpoint, backend)]: report as unknown as Json };
 }
 
+const isPosted = recordOf<PostedMetrics>({ atMs: number, by: text, values: mapOf(tupleOf(number, number)) });
+
 /** By endpoint, in the order of their topics, from all values below `TOPICS.traffic` or any of `TOPICS.postedOf`. */
 export function postedReports(published: ReadonlyMap<string, Json>): ReadonlyMap<string, readonly PostedReport[]> {
   const reports = new Map<string, PostedReport[]>();
@@ -86,7 +89,9 @@ export function postedReports(published: ReadonlyMap<string, Json>): ReadonlyMap
     const place = topic.slice(TOPICS.allPosted.length);
     const slash = place.indexOf('/');
     const [endpoint, backend] = [place.slice(0, slash), place.slice(slash + 1)];
-    const report = { ...(published.get(topic) as unknown as PostedMetrics), backend: backend === '' ? null : backend };
+    const posted = published.get(topic);
+    if (isPosted(posted) !== null) continue;
+    const report = { ...(posted as unknown as PostedMetrics), backend: backend === '' ? null : backend };
     const known = reports.get(endpoint);
     if (known === undefined) reports.set(endpoint, [report]);
     else known.push(report);

@@ -30,6 +30,17 @@ export const listOf =
     return null;
   };
 
+export const tupleOf =
+  (...checks: readonly Check[]): Check =>
+  (value) => {
+    if (!Array.isArray(value) || value.length !== checks.length) return `expected a list of ${checks.length}`;
+    for (const [index, check] of checks.entries()) {
+      const fault = check(value[index]);
+      if (fault !== null) return within(String(index), fault);
+    }
+    return null;
+  };
+
 export const mapOf =
   (check: Check): Check =>
   (value) => {

@@ -1,5 +1,6 @@
 import { TOPICS } from './keys.js';
 import type { Json } from './model.js';
+import { listOf, number, recordOf, text } from './record-check.js';
 
 /** Clients as a load balancer that knows them one by one tells of them, and what becomes of that. */
 
@@ -45,7 +46,11 @@ export function publishedSessions(host: string, sessions: readonly Session[], at
   return { [TOPICS.sessionsOf(host)]: value as unknown as Json };
 }
 
-/** By host, from all values below `TOPICS.sessions`. */
+const SESSION = recordOf<Session>({ endpoint: text, client: text, backend: text, instance: text, sinceMs: number });
+const isHostSessions = recordOf<HostSessions>({ atMs: number, sessions: listOf(SESSION), more: number });
+
+/** By host, from all values below `TOPICS.sessions`; what is none of ours is left out. */
 export function sessionsOfHosts(published: ReadonlyMap<string, Json>): ReadonlyMap<string, HostSessions> {
-  return new Map([...published].map(([topic, value]) => [topic.slice(TOPICS.sessions.length), value as unknown as HostSessions]));
+  const told = [...published].filter(([, value]) => isHostSessions(value) === null);
+  return new Map(told.map(([topic, value]) => [topic.slice(TOPICS.sessions.length), value as unknown as HostSessions]));
 }

@@ -1,5 +1,6 @@
 import { TOPICS } from './keys.js';
 import type { Json } from './model.js';
+import { type Check, mapOf, number, oneOf, recordOf } from './record-check.js';
 import type { BackendTraffic, EndpointTraffic, TrafficBucket, TrafficReport } from './traffic.js';
 
 /**
@@ -21,6 +22,9 @@ const BACKEND_BYTES = 40;
 
 /** A report in another format, of a daemon of another version, is as good as none. */
 const FORMAT = 2;
+
+/** Far more than the largest host publishes. */
+const PARTS_MAX = 10_000;
 
 /** What stands under the host's own topic. */
 interface FirstPart extends Omit<TrafficReport, 'endpoints'> {
@@ -61,17 +65,37 @@ export function publishedTraffic(host: string, report: TrafficReport): Readonly<
   return values;
 }
 
-/** The newest report of every host, from all values below `TOPICS.traffic`. One that misses a part is as good as none. */
+/** Of tables only that they are there: the leader reads a hundred thousand rows a round, and a wrong number is only a number. */
+const isList: Check = (value) => (Array.isArray(value) ? null : 'expected a list');
+const isEndpoints = mapOf(
+  recordOf<PartEndpoint>(
+    { buckets: isList, backends: isList, times: isList, active: number, pending: number, completeSinceMs: number, spent: isList },
+    'pending',
+    'completeSinceMs',
+    'spent',
+  ),
+);
+const isFirstPart = recordOf<FirstPart>({
+  format: oneOf(FORMAT),
+  parts: (value) => (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= PARTS_MAX ? null : 'expected how many'),
+  atMs: number,
+  completeSinceMs: number,
+  badLines: number,
+  lagBytes: number,
+  endpoints: isEndpoints,
+});
+
+/** The newest report of every host, from all values below `TOPICS.traffic`. One that misses a part, or is none of ours, is as good as none. */
 export function trafficOfHosts(published: ReadonlyMap<string, Json>): ReadonlyMap<string, TrafficReport> {
   const reports = new Map<string, TrafficReport>();
   for (const [topic, value] of published) {
     const host = topic.slice(TOPICS.traffic.length);
     if (host.includes('/')) continue;
-    const { format, parts, ...report } = value as unknown as FirstPart;
-    if (format !== FORMAT) continue;
+    if (isFirstPart(value) !== null) continue;
+    const { format: _format, parts, ...report } = value as unknown as FirstPart;
     const further = Array.from({ length: parts - 1 }, (_, index) => {
       const part = published.get(TOPICS.trafficPartOf(host, index + 1)) as unknown as FurtherPart | undefined;
-      return part?.atMs === report.atMs ? part.endpoints : null;
+      return part?.atMs === report.atMs && isEndpoints(part.endpoints) === null ? part.endpoints : null;
     });
     if (further.includes(null)) continue;
     const endpoints: Record<string, EndpointTraffic> = {};

@@ -2,11 +2,11 @@ import { changedManagerKeys, type DaemonConfig } from '@reactor/config';
 import {
   type Clock,
   type ConfigDocument,
+  createClusterReader,
   describeError,
   KEYS,
   LOGS,
   type LogLevel,
-  type ManagerConfigRecord,
   type StateStore,
 } from '@reactor/core';
 
@@ -20,12 +20,6 @@ export interface PushedConfig {
 const NOTHING: ConfigDocument = {};
 const RETRY_MS = 1_000;
 
-async function readPushed(store: StateStore, manager: string): Promise<ConfigDocument> {
-  const key = KEYS.managerConfig(manager);
-  const entry = (await store.read(key)).entries.get(key);
-  return (entry?.value as unknown as ManagerConfigRecord | undefined)?.document ?? NOTHING;
-}
-
 export async function openPushed(options: {
   readonly store: StateStore;
   readonly clock: Clock;
@@ -37,7 +31,11 @@ export async function openPushed(options: {
   const { store, clock, manager, resolve, log } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  let known = await readPushed(store, manager);
+  const group = createClusterReader();
+  // What cannot be read changes nothing.
+  const readPushed = async (): Promise<ConfigDocument> =>
+    group(await store.read(KEYS.managerConfig(manager))).managerConfigs.get(manager)?.value.document ?? NOTHING;
+  let known = await readPushed();
   let config = resolve(known);
 
   const tell = async (level: LogLevel, message: string): Promise<void> => {
@@ -46,7 +44,7 @@ export async function openPushed(options: {
   };
 
   const look = async (): Promise<void> => {
-    const pushed = await readPushed(store, manager);
+    const pushed = await readPushed();
     const { atOnce, atStart } = changedManagerKeys(known, pushed);
     if (atOnce.length + atStart.length === 0) return;
     try {
