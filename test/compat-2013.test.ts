@@ -135,11 +135,17 @@ test('a wrong key in the URL is refused, and one in a header comes first', async
   expect(former.logged.join()).not.toContain('horse');
 });
 
-test('our own programs and the pages of a browser are answered as of today', async () => {
+test('a login still gets its cookie', async () => {
+  await setAuthKey(former.store, KEY);
+  const answer = await former.ask('POST', '/v1.1/login', { headers: JSON_TYPE, body: JSON.stringify({ auth_key: KEY }) });
+  expect([answer.status, answer.text, answer.headers.get('set-cookie')]).toEqual([200, '', expect.stringContaining('HttpOnly')]);
+});
+
+test('our own programs and pages are answered as of today', async () => {
   const { warnings } = await former.client.replaceEndpoint('pyex', PYEX);
   expect(warnings).toEqual([]);
   await expect(former.client.state('never')).rejects.toMatchObject({ code: 'not_found' });
-  const page = { headers: { 'sec-fetch-site': 'same-origin' } };
+  const page = { headers: { 'x-reactor-page': '1' } };
   expect((await former.ask('GET', '/v1.1/endpoints/never', page)).body.error?.code).toBe('not_found');
 });
 

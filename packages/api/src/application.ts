@@ -184,7 +184,7 @@ async function send(reply: Reply, request: Request, response: Response, context:
   if (reply.kind === 'lines') return sendLines(reply, request, response, context);
   const text = reply.kind === 'json' ? JSON.stringify(reply.body) : reply.body;
   if (reply.revision !== undefined) response.setHeader('etag', `"${reply.revision}"`);
-  if (reply.kind === 'json') for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   response.statusCode = reply.kind === 'json' ? (reply.status ?? 200) : 200;
   response.setHeader('content-type', reply.kind === 'json' ? 'application/json; charset=utf-8' : reply.type);
   response.setHeader('content-length', Buffer.byteLength(text));

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ReactorError } from '@reactor/core';
+import { PAGE_HEADER } from './browser.js';
 import type { Method, Reply, Route } from './route.js';
 
 /**
@@ -8,9 +9,9 @@ import type { Method, Reply, Route } from './route.js';
  * answered 200 and lost the endpoint), crashes (500 for a body that is not JSON) and replies called text/html.
  */
 
-/** Programs that know both say so, and a browser's page is never from 2013. */
+/** Programs that know both say so, and our own pages are never from 2013. */
 export function asks2013({ headers }: IncomingMessage): boolean {
-  return headers['x-reactor-compat'] === undefined && headers['sec-fetch-site'] === undefined;
+  return headers['x-reactor-compat'] === undefined && headers[PAGE_HEADER] === undefined;
 }
 
 export interface Asked {
@@ -21,6 +22,8 @@ export interface Asked {
 
 /** The routes there were, below the version; those for callers have the same under `/endpoint`. */
 const OF_2013: ReadonlySet<string> = new Set([
+  '/login',
+  '/logout',
   '/auth_key',
   '/url',
   '/register/:backend',
@@ -34,15 +37,13 @@ const WRITES: readonly string[] = ['POST', 'PUT', 'DELETE'] satisfies readonly M
 const pathOf = ({ path, caller }: Route): string =>
   caller === undefined ? path : path.replace('/endpoint', '/endpoints/:endpoint');
 
-const NOTHING: Reply = { kind: 'text', type: 'text/plain; charset=utf-8', body: '' };
-
 /** A reply as 2013 gave it. */
 export function reply2013(reply: Reply, { method, route }: Asked): Reply {
   if (route === null || reply.kind === 'lines') return reply;
   const path = pathOf(route);
   if (path === '/' && reply.kind === 'json') return { ...reply, body: { version: (reply.body as { version: string }).version } };
   if (WRITES.includes(method) && OF_2013.has(path))
-    return { ...NOTHING, ...('revision' in reply ? { revision: reply.revision } : {}) };
+    return { ...reply, kind: 'text', type: 'text/plain; charset=utf-8', body: '' };
   if (path.endsWith('/log') || path.startsWith('/managers/log/')) return threeOfEach(reply);
   return reply;
 }

@@ -45,7 +45,13 @@ export type Reply =
       readonly revision?: number;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'text'; readonly type: string; readonly body: string; readonly revision?: number }
+  | {
+      readonly kind: 'text';
+      readonly type: string;
+      readonly body: string;
+      readonly revision?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'lines'; readonly lines: AsyncIterable<string>; readonly type?: string };
 
 export const json = (body: unknown, revision?: number): Extract<Reply, { kind: 'json' }> => ({

@@ -27,7 +27,7 @@ const EVENTS = ['scale', 'failure', 'host_lost', 'host_recovered'] as const;
 export type NoticeEvent = (typeof EVENTS)[number];
 
 /** One that has no id yet; what it is not about is left out. */
-export type NoticeDraft = Pick<Notice, 'event' | 'text'> & Partial<Notice>;
+export type NoticeDraft = Pick<Notice, 'event' | 'text'> & Partial<Omit<Notice, 'id' | 'atMs'>>;
 
 /** What a commit of that plan tells about the endpoint, which is `called` so; `before` is what was remembered of it. */
 export function endpointNotices(planned: EndpointPlan, called: string, before: EndpointHistory | null): readonly NoticeDraft[] {
@@ -70,7 +70,8 @@ export function noticeWrites(
   newId: () => string,
 ): readonly { key: string; value: Json }[] {
   return drafts.map((draft) => {
-    const notice: Notice = { ...NOBODY, ...draft, id: newId(), atMs };
+    const { event, ...rest } = draft;
+    const notice: Notice = { id: newId(), event, atMs, ...NOBODY, ...rest };
     return { key: KEYS.notice(notice.id), value: { ...notice } };
   });
 }
