@@ -1,4 +1,4 @@
-import { type DecisionReport, decide, LOGS, NO_HISTORY, packDecision, parseRules } from '@reactor/core';
+import { type DecisionReport, decide, LOGS, NO_FAILURES, NO_HISTORY, packDecision, parseRules } from '@reactor/core';
 import { PYEX, type RunningApi, startApi } from './running-api.js';
 
 let running: RunningApi;
@@ -8,6 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => running.close());
 
+const NOTHING_REMEMBERED = { targets: NO_HISTORY, failures: NO_FAILURES };
 const SECOND = 1_700_000_000;
 const at = (second: number): number => (SECOND + second) * 1_000;
 
@@ -38,7 +39,7 @@ const keep = (...reports: readonly DecisionReport[]): Promise<void> =>
 
 test('the newest decision is explained: every limit, why not more or fewer, and what would change it', async () => {
   expect(await running.client.explain('pyex', null)).toBeNull();
-  await running.put('histories/pyex', { decision: report(0, 11) });
+  await running.put('histories/pyex', { ...NOTHING_REMEMBERED, decision: report(0, 11) });
   expect(await running.client.explain('pyex', null)).toMatchObject({
     atMs: at(0),
     record: { target: 4 },
@@ -59,7 +60,7 @@ test('the newest decision is explained: every limit, why not more or fewer, and 
 });
 
 test('a decision of another version is shown as it is', async () => {
-  await running.put('histories/pyex', { decision: { atMs: 1, record: { target: 5 }, steps: [] } });
+  await running.put('histories/pyex', { ...NOTHING_REMEMBERED, decision: { atMs: 1, record: { target: 5 }, steps: [] } });
   expect(await running.client.explain('pyex', null)).toEqual({ atMs: 1, record: { target: 5 }, steps: [] });
 });
 
