@@ -25,6 +25,7 @@ ${extra}`;
 interface State {
   readonly state: string;
   readonly active: readonly string[];
+  readonly shadow: { readonly target: number } | null;
   readonly instances: Readonly<Record<string, number>>;
 }
 
@@ -111,6 +112,23 @@ describe('the walk-through', () => {
     expect(await reactor.reactor(['explain', 'pyex', '--at', String(up.atMs / 1000)])).toContain(`pyex: ${up.sentence}\n`);
     expect(await reactor.reactor(['explain', 'pyex', '--history'])).toContain(up.sentence);
   });
+});
+
+describe('a candidate for the rules', () => {
+  test('is decided beside them, shown everywhere, and nothing of it is done', async () => {
+    await reactor.reactor(['set', 'pyex', 'scaling', 'shadow_rules', '4 < instances']);
+    await until('it wants five', 10_000, async () => (await state()).shadow?.target === 5);
+    expect(await reactor.reactor(['explain', 'pyex'])).toContain('shadow: 5 (rules 4 < instances)');
+    expect(await (await fetch(`${reactor.api}/metrics`)).text()).toMatch(
+      /^reactor_endpoint_shadow_target\{endpoint="pyex"\} 5$/m,
+    );
+    expect(await reactor.reactor(['log', 'pyex'])).toContain('shadow_rules want 5, the rules want 1: ');
+    const { points } = await reactor.get<HistoryAnswer>('/v1.1/endpoints/pyex/history?points=3600');
+    expect(points.at(-1)).toMatchObject({ target: 1, shadowTarget: 5 });
+    expect(await total()).toBe(1);
+    await reactor.reactor(['set', 'pyex', 'scaling', 'shadow_rules', '']);
+    await until('there is none any more', 10_000, async () => (await state()).shadow === null);
+  }, 40_000);
 });
 
 describe('restarts of the daemon', () => {

@@ -93,11 +93,12 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
 
   const replace = (file: SegmentFile, by: readonly SegmentFile[]): void => {
     for (const [folder, files] of folders) {
-      if (files.includes(file))
-        folders.set(
-          folder,
-          files.flatMap((other) => (other === file ? by : [other])),
-        );
+      if (!files.includes(file)) continue;
+      const rest = files.flatMap((other) => (other === file ? by : [other]));
+      folders.set(folder, rest);
+      if (rest.length > 0) continue;
+      folders.delete(folder);
+      rmSync(join(directory, folder), { recursive: true, force: true });
     }
   };
   const remove = (file: SegmentFile): void => {
@@ -121,7 +122,11 @@ export function openHistoryFiles(options: HistoryOptions): HistoryFiles {
     append: (recording) =>
       attempt('write', () => {
         const file = current(folderOf(recording.endpoint));
-        if (file.bytes < SEGMENT_LIMIT_BYTES) file.bytes += appendBlock(file.path, recording);
+        if (file.bytes >= SEGMENT_LIMIT_BYTES) return;
+        // Part of a block may stand there if this fails.
+        file.whole = false;
+        file.bytes += appendBlock(file.path, recording);
+        file.whole = true;
       }),
     *read(endpoint, sinceMs, untilMs) {
       const files = folders.get(folderOf(endpoint)) ?? [];

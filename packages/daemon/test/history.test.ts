@@ -1,4 +1,14 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DecisionReport, decideAgain, type Plan, type Recording, TOPICS } from '@reactor/core';
@@ -241,6 +251,21 @@ describe('after an accident', () => {
     expect(next.said).toEqual([]);
   });
 
+  test('after a write that failed nothing is appended to that file', () => {
+    const path = directory();
+    const kept = open(path, () => 1_000_000);
+    kept.files.append(aRecording(1_000_000));
+    const file = onlyFile(path);
+    rmSync(file);
+    mkdirSync(file);
+    kept.files.append(aRecording(1_060_000));
+    expect(kept.said).toEqual([expect.stringContaining('history: cannot write: ')]);
+    rmSync(file, { recursive: true });
+    kept.files.append(aRecording(1_120_000));
+    expect(read(kept).map(({ rounds }) => rounds[0]!.atMs)).toEqual([1_120_000]);
+    expect(onlyFile(path)).not.toBe(file);
+  });
+
   test('a directory that cannot be written is told once and stops nothing', () => {
     const file = join(directory(), 'occupied');
     writeFileSync(file, '');
@@ -349,5 +374,6 @@ describe('what is old', () => {
     const narrow = open(path, () => nowMs, { limitBytes: 1 });
     await narrow.files.tidy();
     expect(read(narrow)).toEqual([]);
+    expect(readdirSync(path)).toEqual([]);
   });
 });
