@@ -153,6 +153,7 @@ test(
     await write(CONFIG, `${place}[loadbalancer:nginx]\nuser = reactor\n`);
     await succeeds(init('start'));
     await answers(`${API}/healthz`, SERVING_WITHIN_MS);
+    await answers(`${API}/ui/`, SERVING_WITHIN_MS);
     expect((await init('status')).status).toBe(0);
     const pid = await daemonPid();
     expect((await init('start')).status).toBe(0);

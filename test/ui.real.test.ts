@@ -64,6 +64,8 @@ test('the overview follows what happens, over one stream and without asking agai
   await row.getByText('running').waitFor();
   await row.getByText('1 / 1').waitFor();
   await shown.page.getByText('vm1 leads').waitFor();
+  await shown.page.waitForLoadState('load');
+  await until('what was before is asked for', WITHIN_MS, () => shown.requests.some((url) => url.includes('/history')));
   const asked = shown.requests.length;
   await reactor.reactor(['scale', 'pyex=3']);
   await row.getByText('3 / 3').waitFor();
@@ -140,12 +142,11 @@ test('nothing that anybody wrote is taken for markup, and the script is not allo
   (shown.complaints as string[]).length = 0;
 }, 60_000);
 
-test('a configuration is changed in its form, and a mistake stands beside its key', async () => {
+test('a configuration is changed in its form, and a mistake stands beside its key while it is typed', async () => {
   const { page } = shown;
   await visit('#/endpoints/pyex/configuration');
   const field = page.getByLabel('max_instances');
   await field.fill('many');
-  await button('Save').click();
   await page
     .locator('.key', { has: field })
     .getByText(/'many' is not a whole number/)

@@ -76,7 +76,8 @@ async function screenDelays(browser, api) {
     const [action, word] = round % 2 === 0 ? ['pause', 'paused'] : ['start', 'running'];
     await client.act('web', action);
     const beganMs = performance.now();
-    await page.locator('h1 .badge', { hasText: word }).waitFor();
+    const shows = (wanted) => document.querySelector('h1 .badge')?.textContent === wanted;
+    await page.waitForFunction(shows, word, { polling: 'raf' });
     delays.push(performance.now() - beganMs);
   }
   await close();

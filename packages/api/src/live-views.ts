@@ -161,10 +161,12 @@ function metricsRow(facts: LiveFacts, stored: string, config: EndpointConfig): o
   // No request in the window is a rate of nothing; times and shares have nothing to be of.
   const silent = reports.length > 0 && measures(config.loadBalancer, 'rate') ? { rate: 0, bytes: 0 } : {};
   const views = instancesOf(cluster, stored);
+  const decision = decisionOf(facts, stored);
   return {
     atMs: Number.isFinite(heardMs) ? heardMs : Math.floor(nowMs / 1000) * 1000,
     values: { ...silent, ...measured },
     ready: views.filter(serves).length,
-    target: decisionOf(facts, stored)?.record.target ?? null,
+    target: decision?.record.target ?? null,
+    shadowTarget: decision?.shadow?.target ?? null,
   };
 }

@@ -75,6 +75,8 @@ export interface LiveMetrics {
   readonly values: Readonly<Record<string, number>>;
   readonly ready: number;
   readonly target: number | null;
+  /** Of the candidate in shadow_rules; null without one. */
+  readonly shadowTarget: number | null;
 }
 
 /** Row `decision`, rows `instance/ID` and `log/SEQ` of an endpoint. */

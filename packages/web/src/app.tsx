@@ -10,7 +10,7 @@ import { hashOf, type PageRoute } from './page-route.js';
 import { useLive, useRoute } from './page-state.js';
 import { SettingsPage } from './settings-page.js';
 import { StateBanner } from './state-banner.js';
-import { openStream, type Stream } from './stream.js';
+import { type LiveState, openStream, type Stream } from './stream.js';
 
 /** The frame of every page: who may see it, where one is, whether what is shown is new. */
 
@@ -89,17 +89,17 @@ function Frame({ stream, standing, onStanding }: { stream: Stream; standing: Sta
       </header>
       <StateBanner connection={live.connection} heardMs={live.heardMs} cluster={cluster} />
       <main id="main" ref={main} tabIndex={-1} class={isOld ? 'is-old' : ''}>
-        <Page route={route} live={live} onStanding={onStanding} keyNeeded={standing.keyNeeded} />
+        <Page route={route} live={live} stream={stream} onStanding={onStanding} keyNeeded={standing.keyNeeded} />
       </main>
     </>
   );
 }
 
-function Page(props: { route: PageRoute; live: ReturnType<Stream['state']>; onStanding: () => void; keyNeeded: boolean }) {
+function Page(props: { route: PageRoute; live: LiveState; stream: Stream; onStanding: () => void; keyNeeded: boolean }) {
   const { route, live } = props;
   switch (route.page) {
     case 'overview':
-      return <Overview live={live} />;
+      return <Overview live={live} stream={props.stream} />;
     case 'endpoint':
       return <EndpointPage key={route.name} name={route.name} tab={route.tab} live={live} />;
     case 'host':

@@ -51,6 +51,12 @@ export function withPoint(points: readonly LiveMetrics[], point: LiveMetrics | n
   return [...points, point].slice(-POINTS_MAX);
 }
 
+/** What was recorded before the page was opened, and what it has heard since. */
+export function joined(past: readonly LiveMetrics[], heard: readonly LiveMetrics[]): readonly LiveMetrics[] {
+  const since = heard[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  return [...past.filter(({ atMs }) => atMs < since), ...heard];
+}
+
 /** As many as a sparkline has room for, one a second. */
 export const RATES_MAX = 90;
 
@@ -59,6 +65,15 @@ export function withRates(
   endpoints: readonly LiveEndpointRow[],
 ): ReadonlyMap<string, readonly number[]> {
   return new Map(endpoints.map(({ name, rate }) => [name, [...(known.get(name) ?? []), rate ?? 0].slice(-RATES_MAX)] as const));
+}
+
+/** Those of before, in front of those that were heard. */
+export function withPastRates(
+  known: ReadonlyMap<string, readonly number[]>,
+  name: string,
+  past: readonly number[],
+): ReadonlyMap<string, readonly number[]> {
+  return new Map([...known, [name, [...past, ...(known.get(name) ?? [])].slice(-RATES_MAX)]]);
 }
 
 /** What is drawn on the time axis beside the lines. */

@@ -8,7 +8,7 @@ export interface Line {
   readonly label: string;
   /** Null: nothing was measured then. */
   readonly values: readonly (number | null)[];
-  readonly tone: 'main' | 'second';
+  readonly tone: 'main' | 'second' | 'third';
   /** Counts change at once and not gradually. */
   readonly stepped: boolean;
 }
@@ -136,7 +136,7 @@ function optionsOf(
     series: [
       {},
       ...newest.current.lines.map(({ tone, stepped }) => ({
-        stroke: colour(tone === 'main' ? 'accent' : 'second'),
+        stroke: colour(tone === 'main' ? 'accent' : tone),
         width: tone === 'main' ? 1.75 : 1.25,
         ...(tone === 'main' ? {} : { dash: [5, 4] }),
         ...(stepped ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}),

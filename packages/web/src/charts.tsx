@@ -1,8 +1,9 @@
 import type { LiveMetrics } from '@reactor/client';
 import { type Rule, type ScalingConfig, shownQuantity } from '@reactor/core';
-import { useMemo, useState } from 'preact/hooks';
-import { logOf, marksOf } from './board.js';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { joined, logOf, marksOf } from './board.js';
 import { Chart } from './chart.js';
+import { recorded } from './history.js';
 import type { LiveState } from './stream.js';
 
 /** The count of instances and every metric, the ones that rules are about first. */
@@ -16,9 +17,10 @@ const SPANS = [
 /** Shown without a rule about them, where they are measured. */
 const USUAL = ['rate', 'response', 'p95', 'errors', 'active'];
 
-export function Charts({ live, scaling }: { live: LiveState; scaling: ScalingConfig | null }) {
+export function Charts({ name, live, scaling }: { name: string; live: LiveState; scaling: ScalingConfig | null }) {
   const [span, setSpan] = useState<number>(SPANS[0].seconds);
-  const points = useMemo(() => within(live.points, span), [live.points, span]);
+  const past = usePast(name, span);
+  const points = useMemo(() => within(joined(past, live.points), span), [past, live.points, span]);
   const seconds = points.map(({ atMs }) => atMs / 1000);
   const marks = marksOf(logOf(live.endpoint));
   const rules = scaling?.rules ?? [];
@@ -46,6 +48,9 @@ export function Charts({ live, scaling }: { live: LiveState; scaling: ScalingCon
           lines={[
             { label: 'ready', tone: 'main', stepped: true, values: points.map(({ ready }) => ready) },
             { label: 'wanted', tone: 'second', stepped: true, values: points.map(({ target }) => target) },
+            ...(points.some(({ shadowTarget }) => shadowTarget !== null)
+              ? [{ label: 'candidate', tone: 'third', stepped: true, values: points.map((each) => each.shadowTarget) } as const]
+              : []),
           ]}
         />
         {shownMetrics(rules, points).map((metric) => (
@@ -65,6 +70,19 @@ export function Charts({ live, scaling }: { live: LiveState; scaling: ScalingCon
       </p>
     </section>
   );
+}
+
+/** Asked for anew with every span: the longer, the coarser. */
+function usePast(name: string, span: number): readonly LiveMetrics[] {
+  const [past, setPast] = useState<readonly LiveMetrics[]>([]);
+  useEffect(() => {
+    let isWanted = true;
+    void recorded(name, span).then((found) => isWanted && setPast(found));
+    return () => {
+      isWanted = false;
+    };
+  }, [name, span]);
+  return past;
 }
 
 function within(points: readonly LiveMetrics[], seconds: number): readonly LiveMetrics[] {

@@ -13,6 +13,8 @@ const SETTLED_MS = 400;
 export function ConfigurationForm({ name }: { name: string }) {
   const schema = useAnswer<Schema>('/schema/endpoint');
   const stored = useAnswer<ConfigDocument>(endpointPath(name));
+  // Kept here, for the form below begins anew with what was saved.
+  const [warnings, setWarnings] = useState<readonly string[] | null>(null);
   if (schema.answer === null || stored.answer === null) return <p class="mistake">{schema.mistake ?? stored.mistake ?? ''}</p>;
   return (
     <Form
@@ -22,16 +24,25 @@ export function ConfigurationForm({ name }: { name: string }) {
       schema={schema.answer.value}
       stored={stored.answer.value}
       revision={stored.answer.revision}
+      warnings={warnings}
+      onWarnings={setWarnings}
       onSaved={stored.again}
     />
   );
 }
 
-function Form(props: { name: string; schema: Schema; stored: ConfigDocument; revision: number | null; onSaved: () => void }) {
-  const { name, schema, stored } = props;
+function Form(props: {
+  name: string;
+  schema: Schema;
+  stored: ConfigDocument;
+  revision: number | null;
+  warnings: readonly string[] | null;
+  onWarnings: (warnings: readonly string[] | null) => void;
+  onSaved: () => void;
+}) {
+  const { name, schema, stored, warnings, onWarnings } = props;
   const [document, setDocument] = useState(stored);
   const [findings, setFindings] = useState<readonly Finding[]>([]);
-  const [warnings, setWarnings] = useState<readonly string[] | null>(null);
   const task = useTask();
   const settled = useSettled(document, SETTLED_MS);
   const changed = JSON.stringify(document) !== JSON.stringify(stored);
@@ -45,7 +56,7 @@ function Form(props: { name: string; schema: Schema; stored: ConfigDocument; rev
 
   const save = async (event: Event): Promise<void> => {
     event.preventDefault();
-    setWarnings(null);
+    onWarnings(null);
     const done = await task.run(async () => {
       try {
         const path = endpointPath(name);
@@ -55,7 +66,7 @@ function Form(props: { name: string; schema: Schema; stored: ConfigDocument; rev
           asJson(document),
           props.revision ?? undefined,
         );
-        setWarnings(written.value.warnings);
+        onWarnings(written.value.warnings);
       } catch (error) {
         if (error instanceof Refusal) setFindings([findingOf(error)]);
         throw error;

@@ -57,6 +57,11 @@ export function EndpointPage({ name, tab, live }: { name: string; tab: EndpointT
           )}
         </p>
       )}
+      {status?.shadow != null && (
+        <p class="quiet">
+          The candidate in shadow_rules would want {status.shadow.target}: {decision?.shadow?.sentence}
+        </p>
+      )}
       {status !== null && status.scaling === null && (
         <p class="mistake">Its stored configuration cannot be used by this version: nothing is done about it.</p>
       )}
@@ -74,7 +79,7 @@ export function EndpointPage({ name, tab, live }: { name: string; tab: EndpointT
       </nav>
       {tab === 'live' && (
         <>
-          <Charts live={live} scaling={status?.scaling ?? null} />
+          <Charts name={name} live={live} scaling={status?.scaling ?? null} />
           <InstanceTable instances={instancesOf(board)} />
         </>
       )}

@@ -2,20 +2,22 @@ import type { LiveEndpointRow, LiveHostRow } from '@reactor/client';
 import { useEffect } from 'preact/hooks';
 import { endpointsOf, hostsOf } from './board.js';
 import { bytes, rate, span } from './figures.js';
+import { recordedRates } from './history.js';
 import { hashOf } from './page-route.js';
 import { useNow } from './page-state.js';
 import { SlotBar } from './slot-bar.js';
 import { Sparkline } from './sparkline.js';
 import { StateBadge } from './state-badge.js';
-import type { LiveState } from './stream.js';
+import type { LiveState, Stream } from './stream.js';
 
 /** Everything at once: what is served, how much of it, and what carries it. */
-export function Overview({ live }: { live: LiveState }) {
+export function Overview({ live, stream }: { live: LiveState; stream: Stream }) {
   useEffect(() => {
     document.title = 'Overview · Reactor';
   }, []);
   const endpoints = endpointsOf(live.overview);
   const hosts = hostsOf(live.overview);
+  usePastRates(stream, endpoints);
   return (
     <>
       <h1 class="hidden">Overview</h1>
@@ -63,6 +65,15 @@ export function Overview({ live }: { live: LiveState }) {
       </section>
     </>
   );
+}
+
+/** Of more nobody sees the lines without scrolling, and they fill by themselves. */
+const REMEMBERED_MAX = 30;
+
+function usePastRates(stream: Stream, endpoints: readonly LiveEndpointRow[]): void {
+  useEffect(() => {
+    for (const { name } of endpoints.slice(0, REMEMBERED_MAX)) stream.remember(name, () => recordedRates(name));
+  }, [stream, endpoints]);
 }
 
 function EndpointRow({ row, rates }: { row: LiveEndpointRow; rates: readonly number[] }) {

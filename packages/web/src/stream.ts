@@ -1,5 +1,5 @@
 import type { LiveEvent, LiveMetrics } from '@reactor/client';
-import { advance, type Board, EMPTY_BOARD, endpointsOf, metricsOf, withPoint, withRates } from './board.js';
+import { advance, type Board, EMPTY_BOARD, endpointsOf, metricsOf, withPastRates, withPoint, withRates } from './board.js';
 
 /**
  * The one stream of events that a page follows, and what it has told so far. It is opened again whenever it ends, falls
@@ -9,6 +9,8 @@ export interface Stream {
   state(): LiveState;
   /** Calls back after every change; answers how to stop that. */
   subscribe(changed: () => void): () => void;
+  /** Puts what an endpoint was asked before the page was opened in front of what was heard since; loaded once. */
+  remember(endpoint: string, load: () => Promise<readonly number[]>): void;
   /** Whose board to follow beside the cluster's. */
   watch(endpoint: string | null): void;
   close(): void;
@@ -41,6 +43,7 @@ export function openStream(ended: () => void): Stream {
   let retry: ReturnType<typeof setTimeout> | undefined;
   let broken = false;
   const listeners = new Set<() => void>();
+  const remembered = new Set<string>();
 
   const become = (change: Partial<LiveState>): void => {
     state = { ...state, ...change };
@@ -90,6 +93,11 @@ export function openStream(ended: () => void): Stream {
     subscribe(changed) {
       listeners.add(changed);
       return () => listeners.delete(changed);
+    },
+    remember(endpoint, load) {
+      if (remembered.has(endpoint)) return;
+      remembered.add(endpoint);
+      void load().then((rates) => become({ rates: withPastRates(state.rates, endpoint, rates) }));
     },
     watch(endpoint) {
       if (endpoint === watched) return;

@@ -1,8 +1,21 @@
 import type { LiveEndpointRow, LiveEvent, LiveMetrics } from '@reactor/client';
-import { advance, EMPTY_BOARD, endpointsOf, logOf, marksOf, RATES_MAX, withPoint, withRates } from '../src/board.js';
+import {
+  advance,
+  EMPTY_BOARD,
+  endpointsOf,
+  joined,
+  logOf,
+  marksOf,
+  RATES_MAX,
+  withPastRates,
+  withPoint,
+  withRates,
+} from '../src/board.js';
 
 const event = (change: Partial<LiveEvent>): LiveEvent => ({ name: null, whole: false, rows: {}, gone: [], ...change });
 const row = (name: string, rate: number | null = 1) => ({ name, rate }) as LiveEndpointRow;
+
+const pointAt = (atMs: number): LiveMetrics => ({ atMs, values: {}, ready: 1, target: 1, shadowTarget: null });
 
 test('a whole board replaces all rows, a change only those it names', () => {
   const first = advance(
@@ -18,7 +31,7 @@ test('a whole board replaces all rows, a change only those it names', () => {
 });
 
 test('each moment is a point once, and only an hour of them is kept', () => {
-  const at = (atMs: number): LiveMetrics => ({ atMs, values: {}, ready: 1, target: 1 });
+  const at = pointAt;
   let points = withPoint([], at(1_000));
   expect(withPoint(points, at(1_000))).toBe(points);
   expect(withPoint(points, at(500))).toBe(points);
@@ -32,6 +45,15 @@ test('rates are kept for as long as a sparkline is, and those of an endpoint tha
   expect([rates.get('a'), rates.get('b')]).toEqual([[1], [0]]);
   for (let second = 0; second < 2 * RATES_MAX; second++) rates = withRates(rates, [row('a', second)]);
   expect([rates.get('a')?.length, rates.get('a')?.at(-1), rates.has('b')]).toEqual([RATES_MAX, 2 * RATES_MAX - 1, false]);
+});
+
+test('what was recorded comes before what was heard, and no moment twice', () => {
+  const times = (past: readonly number[], heard: readonly number[]): readonly number[] =>
+    joined(past.map(pointAt), heard.map(pointAt)).map(({ atMs }) => atMs);
+  expect(times([1, 2, 3], [])).toEqual([1, 2, 3]);
+  expect(times([1, 2, 3, 4], [3, 4, 5])).toEqual([1, 2, 3, 4, 5]);
+  expect(withPastRates(new Map([['a', [3]]]), 'a', [1, 2]).get('a')).toEqual([1, 2, 3]);
+  expect(withPastRates(new Map(), 'b', Array(2 * RATES_MAX).fill(1)).get('b')).toHaveLength(RATES_MAX);
 });
 
 test('the log is newest first, also past nine lines, and what it tells of instances is marked', () => {
