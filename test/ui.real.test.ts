@@ -154,13 +154,28 @@ test('a configuration is changed in its form, and a mistake stands beside its ke
   expect(await field.getAttribute('aria-invalid')).toBe('true');
   await field.fill('4');
   await button('Save').click();
-  await sees('Saved.');
+  await sees(/^Saved/);
   const stored = await reactor.get<Record<string, Record<string, string>>>('/v1.1/endpoints/pyex');
   expect(stored['scaling']).toMatchObject({ max_instances: '4', min_instances: '1', rules: '0 < rate < 5' });
   await page.getByText('INI', { exact: true }).click();
   await until('the text has it, too', WITHIN_MS, async () =>
     /max_instances *= *4/.test(await page.getByLabel('Configuration as INI').inputValue()),
   );
+}, 60_000);
+
+test('a decision of before is taken apart, from what was measured to what was done', async () => {
+  const { page } = shown;
+  await visit('#/endpoints/pyex/decisions');
+  const first = page.getByRole('button', { name: /0 → 1/ }).last();
+  await first.click();
+  expect(await first.getAttribute('aria-pressed')).toBe('true');
+  for (const step of [/^Measured over/, 'Rules', 'Limits', 'Why not', 'Steps'])
+    await page.getByRole('heading', { level: 3, name: step }).waitFor();
+  await page.getByRole('row', { name: /^0 < rate < 5 / }).waitFor();
+  await page.getByText(/^start \w+ on vm1: 1 instance is wanted$/).waitFor();
+  await reactor.reactor(['scale', 'pyex=2']);
+  await page.getByRole('button', { name: /1 → 2/ }).first().waitFor();
+  await reactor.reactor(['scale', 'pyex=auto']);
 }, 60_000);
 
 test('removing needs the name, typed', async () => {

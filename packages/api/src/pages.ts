@@ -11,7 +11,6 @@ import { quoted } from './offending-value.js';
  */
 const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 };
 

@@ -1,93 +1,86 @@
-import type { LiveDecision } from '@reactor/client';
-import { shownQuantity } from '@reactor/core';
-import { moment, span } from './figures.js';
+import { type DecisionReport, type Explanation, explainDecision, type RangeRecord, shownQuantity } from '@reactor/core';
+import { span } from './figures.js';
 
-/** One decision from what was measured to what was done, a step after the other. */
-export function DecisionChain({ decision }: { decision: LiveDecision }) {
-  const { record, steps, placement } = decision;
+/** One decision from what was measured to what was done, a step after the other; `reactor explain` tells the same. */
+export function DecisionChain({ decision }: { decision: DecisionReport }) {
+  const { record, steps, placement, shadow } = decision;
+  const explanation = explainDecision(record);
+  const { whyNotMore, whyNotFewer, nearest } = explanation;
   return (
-    <section aria-labelledby="chain" class="chain">
-      <h2 id="chain">{moment(decision.atMs, Date.now())}</h2>
-      <p class="verdict">{record.sentence}</p>
-      <ol>
+    <ol>
+      <li>
+        <h3>Measured over {span(record.scaling.windowMs)}</h3>
+        <Measured record={record} />
+      </li>
+      <li>
+        <h3>Rules</h3>
+        <RuleTable rules={explanation.rules} />
+      </li>
+      <li>
+        <h3>Limits</h3>
+        <LimitTable record={record} limits={explanation.limits} />
+      </li>
+      <li>
+        <h3>Why not</h3>
+        <dl>
+          <dt>more</dt>
+          <dd>{whyNotMore}</dd>
+          <dt>fewer</dt>
+          <dd>{whyNotFewer}</dd>
+        </dl>
+      </li>
+      {nearest.length > 0 && (
         <li>
-          <h3>Measured</h3>
-          <Measured metrics={record.inputs.stable.metrics} />
+          <h3>It would be</h3>
+          <Lines lines={nearest.map(({ text }) => text)} />
         </li>
+      )}
+      {shadow !== undefined && (
         <li>
-          <h3>Rules</h3>
-          <RuleTable rules={record.rules} />
-          {record.burst !== null && <p>The last two seconds alone needed {record.burst.need}.</p>}
+          <h3>The candidate in shadow_rules</h3>
+          <p>{shadow.sentence}</p>
         </li>
+      )}
+      {placement != null && (
         <li>
-          <h3>Limits</h3>
-          <Limits record={record} />
+          <h3>Place of the newest start</h3>
+          <p>{placement.reason}</p>
+          <Lines lines={placement.hosts.map(({ host, verdict, reason }) => `${host} ${verdict}: ${reason}`)} />
         </li>
-        <li>
-          <h3>Count</h3>
-          <p>
-            {record.instances} now, {record.target} wanted
-            {record.step === 0
-              ? ': nothing to do'
-              : `: ${Math.abs(record.step)} ${record.step > 0 ? 'to start' : 'to retire'} in this round`}
-            .
-          </p>
-          <ul>
-            {record.reasons.map((reason) => (
-              <li key={reason}>{reason}</li>
-            ))}
-          </ul>
-        </li>
-        {placement != null && (
-          <li>
-            <h3>Place</h3>
-            <p>{placement.reason}</p>
-            <ul>
-              {placement.hosts.map(({ host, verdict, reason }) => (
-                <li key={host}>
-                  <b>{host}</b> {verdict}: {reason}
-                </li>
-              ))}
-            </ul>
-          </li>
-        )}
-        <li>
-          <h3>Steps</h3>
-          <Steps steps={steps} />
-        </li>
-      </ol>
-    </section>
+      )}
+      <li>
+        <h3>Steps</h3>
+        <Lines lines={steps.length === 0 ? ['none'] : steps.map(stepWords)} />
+      </li>
+    </ol>
   );
 }
 
-type DecisionRecord = LiveDecision['record'];
+type DecisionRecord = DecisionReport['record'];
 
-function Measured({ metrics }: { metrics: DecisionRecord['inputs']['stable']['metrics'] }) {
+function Measured({ record }: { record: DecisionRecord }) {
+  const { metrics, dropped = {} } = record.inputs.stable;
+  const readings = Object.entries(metrics).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (readings.length === 0) return <p>Nothing: no source has reported.</p>;
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Metric</th>
-          <th scope="col" class="number">
-            Value
-          </th>
-          <th scope="col" class="number">
-            Age
-          </th>
-          <th scope="col" class="number">
-            Told by
-          </th>
-        </tr>
-      </thead>
+      <Head columns={['Metric', 'Value', 'Age', 'Told by']} />
       <tbody>
-        {Object.entries(metrics).map(([name, { value, ageMs, sources }]) => (
+        {readings.map(([name, { kind, value, ageMs, sources }]) => (
           <tr key={name}>
             <th scope="row">{name}</th>
-            <td class="number">{shownQuantity(name, value)}</td>
-            <td class="number">{span(ageMs)}</td>
             <td class="number">
-              {sources.reported} of {sources.expected}
+              {shownQuantity(name, value)}
+              {kind === 'total' ? ' in all' : ''}
             </td>
+            <td class="number">{span(ageMs)}</td>
+            <td class="number">{`${sources.reported} of ${sources.expected}`}</td>
+          </tr>
+        ))}
+        {Object.entries(dropped).map(([name, why]) => (
+          <tr key={name} class="counts">
+            <th scope="row">{name}</th>
+            <td colSpan={3}>does not count: {why}</td>
           </tr>
         ))}
       </tbody>
@@ -95,29 +88,21 @@ function Measured({ metrics }: { metrics: DecisionRecord['inputs']['stable']['me
   );
 }
 
-function RuleTable({ rules }: { rules: DecisionRecord['rules'] }) {
-  if (rules.length === 0) return <p>There are none.</p>;
+function RuleTable({ rules }: { rules: Explanation['rules'] }) {
+  if (rules.length === 0) return <p>None: the count stays within its bounds.</p>;
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Rule</th>
-          <th scope="col" class="number">
-            Reading
-          </th>
-          <th scope="col" class="number">
-            Allows
-          </th>
-        </tr>
-      </thead>
+      <Head columns={['Rule', 'Reading', 'Each now', 'Allows']} />
       <tbody>
-        {rules.map(({ text, metric, value, range }) => (
-          <tr key={text}>
+        {rules.map(({ text, metric, value, each, range, window }) => (
+          <tr key={`${window} ${text}`}>
             <th scope="row">
               <code>{text}</code>
+              {window === 'burst' && <span class="quiet"> in the last two seconds</span>}
             </th>
             <td class="number">{value === null ? 'no data' : shownQuantity(metric, value)}</td>
-            <td class="number">{range === null ? 'says nothing' : rangeWords(range)}</td>
+            <td class="number">{each === null ? '' : shownQuantity(metric, each)}</td>
+            <td class="number">{range === null ? 'skipped' : rangeWords(range)}</td>
           </tr>
         ))}
       </tbody>
@@ -125,48 +110,68 @@ function RuleTable({ rules }: { rules: DecisionRecord['rules'] }) {
   );
 }
 
-const rangeWords = ([lo, hi]: readonly [number, number | null]): string =>
-  hi === null ? `${lo} or more` : lo === hi ? `${lo}` : `${lo} to ${hi}`;
-
-/** Each limit in turn, and whether it changed anything. */
-function Limits({ record: { ranges, scaling, recommended, target } }: { record: DecisionRecord }) {
-  const rows: readonly (readonly [string, string, boolean])[] = [
-    ['all rules together', rangeWords(ranges.rules), false],
-    [
-      `min_instances ${scaling.minInstances}, max_instances ${scaling.maxInstances}`,
-      rangeWords(ranges.bounds),
-      rangeWords(ranges.bounds) !== rangeWords(ranges.rules),
-    ],
-    ['what the readings ask for', String(recommended), false],
-    [`scale_down_delay ${span(scaling.scaleDownDelayMs)}`, String(ranges.delay), ranges.delay !== recommended],
-    ['missing data takes nothing away', String(ranges.missing), ranges.missing !== ranges.delay],
-    ['wanted', String(target), false],
-  ];
+/** Each in turn with what it was given and what it left; those that changed something stand out. */
+function LimitTable({ record, limits }: { record: DecisionRecord; limits: Explanation['limits'] }) {
+  const { scaling, instances, state } = record;
+  const names: Readonly<Record<Explanation['limits'][number]['limit'], string>> = {
+    rules: 'all rules together',
+    bounds: `min_instances ${scaling.minInstances}, max_instances ${scaling.maxInstances}`,
+    state: state.toLowerCase(),
+    hold: 'held by the operator',
+    picked: `picked, with ${instances} now`,
+    burst: 'the last two seconds',
+    delay: `scale_down_delay ${span(scaling.scaleDownDelayMs)}`,
+    ramp: `ramp_limit ${scaling.rampLimit} a round`,
+    missing: 'missing data takes nothing away',
+  };
   return (
     <table>
+      <Head columns={['Limit', 'Before', 'After']} />
       <tbody>
-        {rows.map(([what, count, counts]) => (
-          <tr key={what} class={counts ? 'counts' : ''}>
-            <th scope="row">{what}</th>
-            <td class="number">{count}</td>
-          </tr>
-        ))}
+        {limits.map(({ limit, before, after }) => {
+          const [was, is] = [before === null ? 'any' : rangeWords(before), rangeWords(after)];
+          return (
+            <tr key={limit} class={before === null || was === is ? '' : 'counts'}>
+              <th scope="row">{names[limit]}</th>
+              <td class="number">{was}</td>
+              <td class="number">{is}</td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );
 }
 
-function Steps({ steps }: { steps: LiveDecision['steps'] }) {
-  if (steps.length === 0) return <p>None.</p>;
+function Head({ columns }: { columns: readonly string[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column, index) => (
+          <th key={column} scope="col" class={index === 0 ? '' : 'number'}>
+            {column}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+function Lines({ lines }: { lines: readonly string[] }) {
   return (
     <ul>
-      {steps.map((step) => (
-        <li key={`${step.kind}/${step.instance}`}>
-          <b>{step.kind}</b> {step.instance ?? ''} {'host' in step ? `on ${step.host}` : ''}
-          {'why' in step ? `: ${step.why}` : ''}
-          {'on' in step ? `for ${step.on}` : ''}
-        </li>
+      {lines.map((line) => (
+        <li key={line}>{line}</li>
       ))}
     </ul>
   );
+}
+
+const rangeWords = ([lo, hi]: RangeRecord): string =>
+  hi === null ? (lo === 0 ? 'any' : `${lo} or more`) : lo === hi ? `${lo}` : `${lo} to ${hi}`;
+
+function stepWords(step: DecisionReport['steps'][number]): string {
+  const where = 'host' in step ? ` on ${step.host}` : '';
+  const why = 'why' in step ? `: ${step.why}` : 'on' in step ? ` for ${step.on}` : '';
+  return `${step.kind} ${step.instance ?? ''}${where}${why}`;
 }

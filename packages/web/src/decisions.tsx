@@ -1,5 +1,6 @@
 import type { LiveDecision } from '@reactor/client';
-import { useState } from 'preact/hooks';
+import type { KeptDecision } from '@reactor/core';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { DecisionChain } from './decision-chain.js';
 import { endpointPath } from './exchange.js';
 import { moment } from './figures.js';
@@ -9,46 +10,62 @@ import { useAnswer } from './page-state.js';
 
 const SHOWN = 200;
 
-export function Decisions({ name, newest }: { name: string; newest: LiveDecision | null }) {
-  const path = endpointPath(name, `/decisions?limit=${SHOWN}`);
-  const { answer, again } = useAnswer<{ readonly decisions: readonly LiveDecision[] }>(path);
+interface Row extends Omit<KeptDecision, 'seq' | 'endpoint' | 'moreSteps'> {
+  /** Null is the last one, whether it changed something or not. */
+  readonly seq: number | null;
+}
+
+/** `newestEvent` is another one whenever something has happened. */
+export function Decisions(props: { name: string; newest: LiveDecision | null; newestEvent: number }) {
+  const { name, newest, newestEvent } = props;
+  const { answer, mistake, again } = useAnswer<{ readonly decisions: readonly KeptDecision[] }>(
+    endpointPath(name, `/decisions?limit=${SHOWN}`),
+  );
   const [chosen, setChosen] = useState<number | null>(null);
-  const stored = answer?.value.decisions ?? [];
-  const now = Date.now();
-  const isNew = newest !== null && !stored.some(({ atMs }) => atMs === newest.atMs);
-  const all = isNew && newest !== null ? [newest, ...stored] : stored;
-  const shown = all.find(({ atMs }) => atMs === chosen) ?? all[0];
-  if (shown === undefined) return <p class="empty">No decision yet.</p>;
+  const chain = useRef<HTMLElement>(null);
+  const choose = (seq: number | null): void => {
+    setChosen(seq);
+    // On a phone it lies below the list.
+    chain.current?.scrollIntoView({ block: 'nearest' });
+  };
+  // Something happened, so there may be another decision.
+  useEffect(again, [newestEvent]);
+  const rows: readonly Row[] = [...(newest === null ? [] : [lastRow(newest)]), ...(answer?.value.decisions ?? [])];
+  const shown = rows.find(({ seq }) => seq === chosen) ?? rows[0];
+  if (shown === undefined) return <p class="empty">{mistake ?? 'No decision yet.'}</p>;
   return (
     <div class="decisions">
       <section aria-labelledby="history">
-        <div class="head">
-          <h2 id="history">Decisions</h2>
-          <button type="button" class="plain" onClick={again}>
-            Refresh
-          </button>
-        </div>
+        <h2 id="history">Decisions</h2>
         <ol class="history">
-          {all.map((decision) => (
-            <li key={decision.atMs}>
-              <button
-                type="button"
-                aria-pressed={decision === shown}
-                onClick={() => setChosen(decision === newest ? null : decision.atMs)}
-              >
-                <time dateTime={new Date(decision.atMs).toISOString()}>
-                  {decision === newest ? 'now' : moment(decision.atMs, now)}
-                </time>
+          {rows.map((row) => (
+            <li key={row.seq}>
+              <button type="button" aria-pressed={row === shown} onClick={() => choose(row.seq)}>
+                <time dateTime={new Date(row.atMs).toISOString()}>{row.seq === null ? 'now' : moment(row.atMs, Date.now())}</time>
                 <b>
-                  {decision.record.instances} → {decision.record.target}
+                  {row.instances} → {row.target}
                 </b>
-                <span>{decision.record.sentence}</span>
+                <span>{row.sentence}</span>
               </button>
             </li>
           ))}
         </ol>
       </section>
-      <DecisionChain decision={shown} />
+      <section aria-labelledby="chain" class="chain" ref={chain}>
+        <h2 id="chain">{shown.seq === null ? 'In force now' : moment(shown.atMs, Date.now())}</h2>
+        <p class="verdict">{shown.sentence}</p>
+        {shown.reproduced === false && <p class="trouble">Decided again on the same inputs, this version decides otherwise.</p>}
+        {shown.report === null ? (
+          <p class="quiet">What it was decided on was too long to be kept.</p>
+        ) : (
+          <DecisionChain decision={shown.report} />
+        )}
+      </section>
     </div>
   );
+}
+
+function lastRow(decision: LiveDecision): Row {
+  const { sentence, instances, target } = decision.record;
+  return { seq: null, atMs: decision.atMs, sentence, instances, target, report: decision, reproduced: null };
 }

@@ -83,7 +83,7 @@ export function EndpointPage({ name, tab, live }: { name: string; tab: EndpointT
           <InstanceTable instances={instancesOf(board)} />
         </>
       )}
-      {tab === 'decisions' && <Decisions name={name} newest={decision} />}
+      {tab === 'decisions' && <Decisions name={name} newest={decision} newestEvent={logOf(board)[0]?.seq ?? 0} />}
       {tab === 'configuration' && <Configuration name={name} />}
       {tab === 'log' && <LogList entries={logOf(board)} />}
     </>

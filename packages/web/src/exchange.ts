@@ -39,7 +39,7 @@ const PATIENCE_MS = 15_000;
 
 /** `path` is below /v1.1. Throws Refusal with the server's words, or with why there were none. */
 export async function ask<T>(method: Method, path: string, body?: Sent, ifRevision?: number): Promise<Answer<T>> {
-  const headers: Record<string, string> = { accept: 'application/json', 'x-reactor-page': '1' };
+  const headers: Record<string, string> = { accept: 'application/json', 'x-reactor-page': '1', 'x-reactor-compat': 'off' };
   if (body !== undefined) headers['content-type'] = body.type;
   if (ifRevision !== undefined) headers['if-match'] = `"${ifRevision}"`;
   const response = await fetch(`/v1.1${path}`, {
