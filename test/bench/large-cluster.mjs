@@ -134,6 +134,7 @@ function hostRecord(host, nowMs) {
     dockerError: null,
     startedAtMs: nowMs - 3_600_000,
     version: '0.1.0',
+    epochSeen: null,
   };
 }
 

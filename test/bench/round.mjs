@@ -68,6 +68,8 @@ async function figuresOf({ say, kind, store, peer, look, requests }) {
     log: say,
     // At rest there are none; the daemon writes them into a log of the state.
     alarms: { settle: () => {}, forget: () => {}, open: () => [] },
+    diary: { tell: () => {} },
+    muster: { note: () => {} },
     resolve: createResolver(),
     random: () => 0.5,
     newId: newIds(),
