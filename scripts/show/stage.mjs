@@ -105,6 +105,7 @@ function stageFor({ api, apiPort, imageId, directory, daemon, screen, strike, ad
       '  reactor list; reactor state pyex; reactor instances pyex; reactor get-metrics pyex',
       '  reactor explain pyex; reactor watch pyex',
       `  while true; do curl ${address}; done`,
+      `  ${api}/ui/ in a browser shows the same`,
       `End it with: reactor unmanage pyex; sleep 5; kill ${daemon.pid} $(cat ${pidFiles.join(' ')}); sleep 15; rm -r ${directory}`,
     ].join('\n');
   return { reactor, watchUntil, address, imageId, events, whatNext, strike };

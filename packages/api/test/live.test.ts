@@ -15,6 +15,8 @@ interface Followed {
   readonly status: number;
   readonly type: string | null;
   readonly ended: () => boolean;
+  /** After how long to come back, once it was told. */
+  readonly retryMs: () => number | null;
   stop(): void;
 }
 
@@ -34,7 +36,10 @@ async function follow(path = '/v1.1/live', headers: Readonly<Record<string, stri
   const events: { event: string; data: LiveEvent | null }[] = [];
   const boards = new Map<string, Record<string, unknown>>();
   let ended = false;
+  let retryMs: number | null = null;
   const take = (text: string): void => {
+    const retry = /^retry: (\d+)$/m.exec(text)?.[1];
+    if (retry !== undefined) retryMs = Number(retry);
     const event = /^event: (.*)$/m.exec(text)?.[1];
     if (event === undefined) return;
     const data = /^data: (.+)$/m.exec(text)?.[1];
@@ -65,6 +70,7 @@ async function follow(path = '/v1.1/live', headers: Readonly<Record<string, stri
     status: response.status,
     type: response.headers.get('content-type'),
     ended: () => ended,
+    retryMs: () => retryMs,
     stop: () => stop.abort(),
   };
   open.push(followed);
@@ -113,16 +119,24 @@ test('tells of the endpoint that is looked at, under any of its names', async ()
 
 test('however many follow, the state is read for all at once', async () => {
   let reads = 0;
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
   const { store } = running;
   const latest = store.latest.bind(store);
-  store.latest = (prefix) => {
-    if (prefix === TOPICS.decisions) reads++;
+  store.latest = async (prefix) => {
+    if (prefix === TOPICS.decisions) {
+      reads++;
+      await held;
+    }
     return latest(prefix);
   };
   const pages = await Promise.all(Array.from({ length: 20 }, () => follow()));
+  await until('all of them wait', 5_000, () => reads > 0 && pages.every(({ retryMs }) => retryMs() !== null));
+  expect([reads, pages.flatMap(({ events }) => events)]).toEqual([1, []]);
+  answer();
   await until('all have the board', 10_000, () => pages.every(({ events }) => events.length > 0));
-  // Twenty come within the first look or two; each alone would have made one.
-  expect(reads).toBeLessThan(10);
 });
 
 test('a page that finds no place is told the board once, and to come back later', async () => {
@@ -130,13 +144,12 @@ test('a page that finds no place is told the board once, and to come back later'
   await until('all have the board', 10_000, () => pages.every(({ events }) => events.length > 0));
   const late = await follow();
   await until('it ends', 5_000, () => late.ended());
-  expect(late.events.map(({ data }) => data?.whole)).toEqual([true]);
+  expect([late.events.map(({ data }) => data?.whole), late.retryMs()]).toEqual([[true], 10_000]);
   pages[0]?.stop();
   await until('there is a place again', 5_000, async () => {
     const next = await follow();
-    await until('it has the board', 5_000, () => next.events.length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return !next.ended();
+    await until('it is told when to come back', 5_000, () => next.retryMs() !== null);
+    return next.retryMs() === 1_000;
   });
 });
 
