@@ -222,6 +222,15 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       stdout: 'null\n',
     },
     {
+      argv: ['explain', 'pyex', '--at', '1700000000'],
+      answers: {
+        [`GET ${EP}/explain?at=1700000000000`]: {
+          body: { atMs: AT_MS, instances: 1, target: 5, sentence: '5 wanted.', report: null },
+        },
+      },
+      stdout: `${clockTime(AT_MS)}  1 => 5  5 wanted.\nThe rest of it was too long to be kept, or another version kept it.\n`,
+    },
+    {
       argv: ['explain', 'pyex', '--history', '--since', '1700000000', '--limit', '2'],
       answers: {
         [`GET ${EP}/decisions?since=1700000000000&limit=2`]: {

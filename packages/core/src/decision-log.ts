@@ -5,7 +5,7 @@ import type { DecisionRecord } from './decision-record.js';
 import type { PlacementReport } from './placement-verdicts.js';
 import type { DecisionReport } from './plan.js';
 import type { LogEntry } from './ports.js';
-import type { MetricKind } from './rule.js';
+import { type MetricKind, parseRule } from './rule.js';
 import type { ShadowReport } from './shadow.js';
 import type { Step } from './step.js';
 
@@ -28,7 +28,7 @@ export interface KeptDecision {
   readonly sentence: string;
   readonly instances: number;
   readonly target: number;
-  /** Null when its inputs were too long to be kept. */
+  /** Null when its inputs were too long to be kept, or hold rules of another version that are none here. */
   readonly report: DecisionReport | null;
   /** Steps beyond those of the report. */
   readonly moreSteps: number;
@@ -96,6 +96,7 @@ export function unpackDecision({ seq, atMs, event: endpoint, message }: LogEntry
   const told = { seq, atMs, endpoint, sentence, instances, target, moreSteps };
   if (given === undefined) return { ...told, report: null, reproduced: null };
   const { epoch, state, scaling } = given;
+  if (!scaling.rules.every((text) => parseRule(text).ok)) return { ...told, report: null, reproduced: false };
   const inputs = { ...given.inputs, stable: unpacked(given.inputs.stable), burst: unpacked(given.inputs.burst) };
   const record = replay({ endpoint, atMs, epoch, state, instances, scaling, inputs });
   return { ...told, report: { atMs, record, steps, ...beside }, reproduced: digestOf(record) === digest };

@@ -193,6 +193,16 @@ describe('what is kept of a decision', () => {
     expect(unpackDecision({ ...packed, seq: 1 })).toMatchObject({ sentence: 'something else', reproduced: false });
   });
 
+  test('of another version, with rules that are none here, is its sentence', () => {
+    const packed = packDecision({ atMs: AT, record, steps: [] });
+    const message = packed.message.replace('1 < rate < 3.2', '1 < rate < about 3');
+    expect(unpackDecision({ ...packed, message, seq: 1 })).toMatchObject({
+      sentence: record.sentence,
+      report: null,
+      reproduced: false,
+    });
+  });
+
   test('is never longer than 4,000 bytes: what is too long is left out, the sentence never', () => {
     const long = 'x'.repeat(3_000);
     const tall = { atMs: AT, record, steps, placement: { atMs: AT, host: null, reason: long, hosts: [], more: {} } };

@@ -19,9 +19,17 @@ export const explain: Perform = async (call) => {
   if (call.output.json) call.output.value(report);
   else if (report === null)
     call.output.lines([`${name}: nothing has been decided yet; the controller decides within a second of its start.`]);
+  else if (isSentence(report))
+    call.output.lines([line(report), 'The rest of it was too long to be kept, or another version kept it.']);
   else call.output.lines(decisionText(asReport(report), call.io.now()));
   return DONE;
 };
+
+/** All that is left of a decision whose inputs are not there. */
+function isSentence(value: Json): value is Json & KeptDecision {
+  const { report, sentence } = value as unknown as Partial<KeptDecision>;
+  return report === null && typeof sentence === 'string';
+}
 
 /** The daemon wrote it in core's shape; another version of it may have another one, and then --json still shows it. */
 function asReport(value: Json): DecisionReport {
