@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { HistoryAnswer } from '@reactor/client';
 import { decideAgain, type KeptDecision, readRecording } from '@reactor/core';
 import { type RunningReactor, sandbox, startLoad, startReactor, until } from '@reactor/testkit';
@@ -98,6 +100,18 @@ describe('the walk-through', () => {
     const answer = JSON.parse(await reactor.reactor(['simulate', '--recorded', 'pyex', '--since', '10m', '--json']));
     expect(answer.replay).toEqual({ rounds: expect.any(Number), divergent: 0 });
     expect(answer.runs[0].summary.peak).toBe(5);
+
+    writeFileSync(join(reactor.directory, 'web.conf'), '[scaling]\nmax_instances = 5\nrules = 0 < rate < 1, p99 < 10s\n');
+    const words = [
+      'simulate',
+      join(reactor.directory, 'web.conf'),
+      '--log',
+      join(reactor.data, 'nginx/logs/access.log'),
+      '--json',
+    ];
+    const fromLog = JSON.parse(await reactor.reactor(words));
+    expect(fromLog.remarks).toEqual([expect.stringMatching(/^\d+ requests$/)]);
+    expect(fromLog.runs[0].summary).toMatchObject({ peak: 5, unknownSeconds: 0 });
 
     const { points } = await reactor.get<HistoryAnswer>('/v1.1/endpoints/pyex/history?points=3600');
     expect(Math.max(...points.map(({ instances }) => instances))).toBe(5);
