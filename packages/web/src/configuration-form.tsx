@@ -1,9 +1,9 @@
 import type { Schema, SchemaEntry } from '@reactor/client';
-import type { ConfigDocument } from '@reactor/core';
+import type { ConfigDocument, Finding } from '@reactor/core';
 import { useEffect, useState } from 'preact/hooks';
 import { Outcome } from './configuration.js';
 import { asJson, ask, endpointPath, Refusal } from './exchange.js';
-import { type Finding, findingOf, findingsOf } from './finding.js';
+import { findingOf, findingsOf } from './finding.js';
 import { useAnswer, useSettled, useTask } from './page-state.js';
 
 /** Every key there is, made from the schema of the server; what is wrong stands beside the key while it is typed. */
@@ -48,7 +48,7 @@ function Form(props: {
   const changed = JSON.stringify(document) !== JSON.stringify(stored);
   useEffect(() => {
     let isNewest = true;
-    if (settled !== stored) void findingsOf(name, settled).then((found) => isNewest && setFindings(found));
+    if (settled !== stored) void findingsOf(name, asJson(settled)).then((found) => isNewest && setFindings(found));
     return () => {
       isNewest = false;
     };
@@ -164,7 +164,7 @@ function Key(props: { entry: SchemaEntry; value: string; findings: readonly Find
         {findings.map(({ severity, text, suggestion }) => (
           <p key={text} class={severity === 'error' ? 'mistake' : 'trouble'}>
             {text}
-            {suggestion ? `; ${suggestion}` : ''}
+            {suggestion === null ? '' : ` (${suggestion})`}
           </p>
         ))}
       </div>

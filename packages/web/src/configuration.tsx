@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { ConfigurationForm } from './configuration-form.js';
 import { ask, asText, endpointPath, wordsOf } from './exchange.js';
+import { IniField } from './ini-field.js';
 import { useAnswer, useTask } from './page-state.js';
 
 /** An endpoint's configuration, key by key or as the text it is. */
@@ -52,14 +53,7 @@ function IniText({ name }: { name: string }) {
       <label for="ini" class="hidden">
         Configuration as INI
       </label>
-      <textarea
-        id="ini"
-        spellcheck={false}
-        rows={Math.min(40, (text ?? answer.value).split('\n').length + 2)}
-        value={text ?? answer.value}
-        onInput={(event) => setText(event.currentTarget.value)}
-        aria-describedby="ini-outcome"
-      />
+      <IniField id="ini" endpoint={name} text={text ?? answer.value} onText={setText} outcome="ini-outcome" />
       <Outcome id="ini-outcome" mistake={task.mistake} warnings={warnings} />
       <button type="submit" class="main" disabled={task.busy || text === null || text === answer.value}>
         Save

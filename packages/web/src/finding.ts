@@ -1,37 +1,31 @@
-import type { ConfigDocument } from '@reactor/core';
-import { asJson, ask, Refusal } from './exchange.js';
+import type { Finding } from '@reactor/core';
+import { ask, Refusal, type Sent } from './exchange.js';
 
 /** What the server says of a configuration that is still being typed. */
-export interface Finding {
-  readonly severity: 'error' | 'warning' | 'advice';
-  readonly section: string | null;
-  readonly key: string | null;
-  readonly text: string;
-  readonly suggestion?: string | null;
-}
 
-/** Of what would be the configuration of `endpoint`. Nothing when the daemon cannot be asked: saving says it, too. */
-export async function findingsOf(endpoint: string, document: ConfigDocument): Promise<readonly Finding[]> {
+/** Of what would be the configuration of `endpoint`; null is a new one. Nothing when the daemon cannot be asked: saving says it. */
+export async function findingsOf(endpoint: string | null, configuration: Sent): Promise<readonly Finding[]> {
+  const query = endpoint === null ? '' : `?endpoint=${encodeURIComponent(endpoint)}`;
   try {
-    return (
-      await ask<{ readonly findings: readonly Finding[] }>(
-        'POST',
-        `/lint?endpoint=${encodeURIComponent(endpoint)}`,
-        asJson(document),
-      )
-    ).value.findings;
+    return (await ask<{ readonly findings: readonly Finding[] }>('POST', `/lint${query}`, configuration)).value.findings;
   } catch (error) {
     return error instanceof Refusal && error.code.startsWith('config_') ? [findingOf(error)] : [];
   }
 }
 
 /** A refusal names the key it is about. */
-export function findingOf({ message, details }: Refusal): Finding {
+export function findingOf({ code, message, details }: Refusal): Finding {
   const { section, key } = details;
   return {
-    severity: 'error',
+    ...{ code, severity: 'error', text: message, line: null, suggestion: null },
     section: typeof section === 'string' ? section : null,
     key: typeof key === 'string' ? key : null,
-    text: message,
   };
+}
+
+/** In one line, for where no key stands beside it. */
+export function findingWords({ section, key, line, text, suggestion }: Finding): string {
+  const named = section !== null && !text.includes(`${section}.`) ? `[${section}] ${key ?? ''}: ` : '';
+  const place = line === null || /\bline \d/.test(text) ? named : `line ${line}: ${named}`;
+  return `${place}${text}${suggestion === null ? '' : ` (${suggestion})`}`;
 }

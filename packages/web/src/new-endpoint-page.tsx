@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ask, asText, endpointPath, wordsOf } from './exchange.js';
+import { IniField } from './ini-field.js';
 import { hashOf } from './page-route.js';
 import { useTask } from './page-state.js';
 
@@ -12,7 +13,7 @@ port = 5000
 [scaling]
 min_instances = 1
 max_instances = 5
-rules = 0.5 < rate < 1
+rules = 5 < rate < 10
 
 [cloud:docker]
 image =
@@ -44,8 +45,8 @@ export function NewEndpointPage() {
         onInput={(event) => setName(event.currentTarget.value)}
       />
       <label for="ini">Configuration</label>
-      <textarea id="ini" rows={16} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
-      <p role="alert" class="mistake">
+      <IniField id="ini" endpoint={null} text={text} onText={setText} outcome="new-outcome" />
+      <p id="new-outcome" role="alert" class="mistake">
         {task.mistake === null ? '' : wordsOf(task.mistake)}
       </p>
       <p class="actions">
