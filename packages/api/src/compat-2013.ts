@@ -26,6 +26,8 @@ const OF_2013: ReadonlySet<string> = new Set([
   '/logout',
   '/auth_key',
   '/url',
+  '/register',
+  '/unregister',
   '/register/:backend',
   '/unregister/:backend',
   '/managers/configs/:manager',

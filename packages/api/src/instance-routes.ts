@@ -22,6 +22,22 @@ import { shape } from './shapes.js';
 const keeper: Keeper = ({ backend = '' }, cluster) => find(backend, cluster)[0]?.record.endpoint ?? null;
 
 export const INSTANCE_ROUTES: readonly Route[] = [
+  {
+    ...route(['POST', 'PUT'], '/register', (request, context) => ownWish(request, context, null), {
+      summary: 'Requests go to the instance that asks again',
+      gives: shape('InstanceWished'),
+      versions: BOTH,
+    }),
+    caller: 'token',
+  },
+  {
+    ...route(['POST', 'PUT'], '/unregister', (request, context) => ownWish(request, context, 'drop'), {
+      summary: 'No requests to the instance that asks until it registers',
+      gives: shape('InstanceWished'),
+      versions: BOTH,
+    }),
+    caller: 'token',
+  },
   route(['POST', 'PUT'], '/register/:backend', (request, context) => wishFor(request, context, null), {
     summary: 'Requests go to the instance again',
     gives: shape('InstanceWished'),
@@ -49,6 +65,11 @@ function find(asked: string, cluster: Cluster): readonly InstanceView[] {
   const views = [...cluster.instances.values()].map((instance) => viewInstance(instance, cluster, () => 0));
   const exact = views.find((view) => view.record.id === asked || addressOf(view) === asked);
   return exact === undefined ? views.filter((view) => view.report?.address?.host === asked) : [exact];
+}
+
+/** What an instance wishes for itself; in 2013 its address said which one asks. */
+async function ownWish({ caller }: RouteRequest, context: ApiContext, kind: InstanceWish['kind'] | null): Promise<Reply> {
+  return json(await wish(context, caller?.instance ?? '', kind));
 }
 
 async function wishFor(request: RouteRequest, context: ApiContext, kind: InstanceWish['kind'] | null): Promise<Reply> {

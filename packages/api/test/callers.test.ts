@@ -1,4 +1,4 @@
-import { hashToken, KEYS } from '@reactor/core';
+import { hashToken, KEYS, readCluster } from '@reactor/core';
 import { anInstance, aReport } from './placed-instances.js';
 import { type AskOptions, JSON_TYPE, PYEX, pyexAt, type RunningApi, startApi } from './running-api.js';
 
@@ -42,6 +42,10 @@ const OWN: readonly (readonly [method: string, path: string, body: string])[] = 
   ['POST', '/v1.1/endpoint/metadata/k', '1'],
   ['GET', '/v1.1/endpoint/metadata/k', ''],
   ['DELETE', '/v1.1/endpoint/metadata/k', ''],
+  ['POST', '/v1.1/unregister', ''],
+  ['PUT', '/v1.0/unregister', ''],
+  ['POST', '/v1.1/register', ''],
+  ['PUT', '/v1.0/register', ''],
 ];
 
 /** The key is no better here: it says who may, not whose endpoint is meant. */
@@ -53,6 +57,19 @@ const OTHERWISE: readonly (readonly [what: string, headers: Readonly<Record<stri
   ['the token as the key', { 'x-auth-key': TOKEN }],
   ['an address that is passed on', { 'x-forwarded-for': '10.0.0.1', 'x-real-ip': '10.0.0.1', forwarded: 'for=10.0.0.1' }],
 ];
+
+test('an instance takes itself out of the load balancers and puts itself back, and no other', async () => {
+  await start();
+  const wishes = async () => [...readCluster(await running.store.read('')).wishes].map(([id, { value }]) => [id, value.kind]);
+  const answer = await running.ask('POST', '/v1.1/unregister', as(TOKEN));
+  expect(JSON.parse(answer.text)).toMatchObject({ instance: 'a1', endpoint: 'a' });
+  expect(await wishes()).toEqual([['a1', 'drop']]);
+  await running.ask('POST', '/v1.1/register', as(OTHER));
+  expect(await wishes()).toEqual([['a1', 'drop']]);
+  await running.ask('POST', '/v1.1/register', as(TOKEN));
+  expect(await wishes()).toEqual([]);
+  await running.close();
+});
 
 // Started once: every key costs the time of a hash, and no row depends on another.
 describe('of the routes', () => {
