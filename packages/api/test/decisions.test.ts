@@ -53,7 +53,7 @@ test('the newest decision is explained: every limit, why not more or fewer, and 
         { limit: 'ramp', before: [4, 4], after: [4, 4] },
         { limit: 'missing', before: [4, 4], after: [4, 4] },
       ],
-      whyNotFewer: "'rate <= 3.2' needs at least 4 at 11/s in all",
+      whyNotFewer: "'rate <= 3.2' needs at least 4 at 11.0/s in all",
       nearest: [{ metric: 'rate', direction: 'up', target: 5, text: '5 if rate passed 3.2/s per instance (12.8/s in all)' }],
     },
   });

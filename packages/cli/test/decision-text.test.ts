@@ -71,7 +71,7 @@ describe('a decision in words and numbers', () => {
       '',
       'Why not',
       '  more: max_instances is 5',
-      "  fewer: '0 < rate < 1' needs at least 34 at 33.01/s in all",
+      "  fewer: '0 < rate < 1' needs at least 34 at 33.0/s in all",
       '',
       'It would be',
       '  4 if rate fell below 4/s per instance (4/s in all) for 30 s',

@@ -141,7 +141,7 @@ export function quantity(metric: string, value: number, digits: Digits): string 
 export const shownQuantity = (metric: string, value: number): string => quantity(metric, value, rounded);
 
 /** Three digits that matter: 33.0, 0.250, 1240. */
-function rounded(value: number): string {
+export function rounded(value: number): string {
   if (value === 0 || value >= 100) return value.toFixed(0);
   if (value >= 10) return value.toFixed(1);
   return value >= 0.01 ? value.toFixed(2) : value.toPrecision(2);

@@ -1,6 +1,6 @@
 import { rangeWords } from './count-range.js';
 import type { DecisionRecord, RangeRecord, RuleRecord } from './decision-record.js';
-import { plain, quantity } from './decision-sentence.js';
+import { plain, quantity, rounded } from './decision-sentence.js';
 import { type Nearest, nearestChanges } from './nearest-change.js';
 
 /** A decision taken apart for whoever asks why: each rule, each limit, why not more, why not fewer, and what would change it. */
@@ -130,4 +130,4 @@ function neediest(rules: readonly RuleRecord[]): RuleRecord | null {
 }
 
 const at = ({ kind, metric, value }: RuleRecord): string =>
-  value === null || kind === 'direct' ? '' : ` at ${quantity(metric, value, plain)}${kind === 'total' ? ' in all' : ''}`;
+  value === null || kind === 'direct' ? '' : ` at ${quantity(metric, value, rounded)}${kind === 'total' ? ' in all' : ''}`;

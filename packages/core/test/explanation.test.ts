@@ -51,8 +51,8 @@ describe('why not more, why not fewer', () => {
     [
       'the rules are content',
       input('1 < rate < 3.2', { rate: 10 }),
-      "no rule asks for more than 4, and that is '1 < rate < 3.2' at 10/s in all",
-      "'1 < rate < 3.2' needs at least 4 at 10/s in all",
+      "no rule asks for more than 4, and that is '1 < rate < 3.2' at 10.0/s in all",
+      "'1 < rate < 3.2' needs at least 4 at 10.0/s in all",
     ],
     ['max_instances', input('rate < 1', { rate: 33 }), 'max_instances is 10', 'max_instances is 10'],
     [
