@@ -278,15 +278,15 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'drop',
     group: 'run',
-    args: ['INSTANCE'],
-    about: 'take an instance out of the load balancers, by id or address',
+    args: ['[INSTANCE]'],
+    about: 'take an instance out of the load balancers, by id or address; inside one, itself',
     more: ['It gets no requests until `reactor register`; when that takes longer than unregistered_timeout, it is replaced.'],
     load: async () => (await wishes()).drop,
   },
   {
     name: 'register',
     group: 'run',
-    args: ['INSTANCE'],
+    args: ['[INSTANCE]'],
     about: 'put an instance that was dropped back into the load balancers',
     load: async () => (await wishes()).register,
   },

@@ -131,6 +131,8 @@ describe('each verb asks the daemon for one thing and prints the answer', () => 
       [
         ['drop', 'POST', '/v1.1/unregister/10.0.0.1%3A20000', ['10.0.0.1:20000']],
         ['register', 'POST', '/v1.1/register/i1', ['i1']],
+        ['drop', 'POST', '/v1.1/unregister', []],
+        ['register', 'POST', '/v1.1/register', []],
         ['associate', 'POST', `${EP}/instances/i1`, ['pyex', 'i1']],
         ['disassociate', 'DELETE', `${EP}/instances/i1`, ['pyex', 'i1']],
       ] as const

@@ -2,9 +2,9 @@ import type { InstanceWished } from '@reactor/client';
 import { printable } from '../output/printable.js';
 import { argument, type Call, DONE, type Perform } from '../verb.js';
 
-export const register: Perform = async (call) => tell(call, await (await call.client()).register(argument(call, 0)));
+export const register: Perform = async (call) => tell(call, await (await call.client()).register(call.args[0] ?? null));
 
-export const drop: Perform = async (call) => tell(call, await (await call.client()).drop(argument(call, 0)));
+export const drop: Perform = async (call) => tell(call, await (await call.client()).drop(call.args[0] ?? null));
 
 export const associate: Perform = async (call) =>
   tell(call, await (await call.client()).associate(argument(call, 0), argument(call, 1)));
