@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { clusterOf } from './board.js';
+import { clusterOf, hostsOf } from './board.js';
 import { EndpointPage } from './endpoint-page.js';
 import { asJson, ask, whenLocked } from './exchange.js';
 import { HostPage } from './host-page.js';
@@ -87,7 +87,7 @@ function Frame({ stream, standing, onStanding }: { stream: Stream; standing: Sta
           </button>
         )}
       </header>
-      <StateBanner connection={live.connection} heardMs={live.heardMs} cluster={cluster} />
+      <StateBanner connection={live.connection} heardMs={live.heardMs} cluster={cluster} hosts={hostsOf(live.overview)} />
       <main id="main" ref={main} tabIndex={-1} class={isOld ? 'is-old' : ''}>
         <Page route={route} live={live} stream={stream} onStanding={onStanding} keyNeeded={standing.keyNeeded} />
       </main>

@@ -103,6 +103,8 @@ function EndpointRow({ row, rates }: { row: LiveEndpointRow; rates: readonly num
 
 function HostCard({ host }: { host: LiveHostRow }) {
   const now = useNow(5_000);
+  // Of one that is away nobody knows what it has, only what was given to it.
+  const isAway = host.state === 'lost' || host.state === 'removing';
   return (
     <li>
       <p class="host-head">
@@ -110,11 +112,9 @@ function HostCard({ host }: { host: LiveHostRow }) {
         <StateBadge state={host.state} />
         {host.leader && <span class="badge is-active">leader</span>}
       </p>
-      <SlotBar used={host.usedSlots} slots={host.slots} />
+      {isAway ? null : <SlotBar used={host.usedSlots} slots={host.slots} />}
       <p class="host-foot quiet">
-        <span>
-          {host.usedSlots} / {host.slots} slots
-        </span>
+        <span>{isAway ? `${host.usedSlots} slots taken` : `${host.usedSlots} / ${host.slots} slots`}</span>
         <span>
           {host.instances} {host.instances === 1 ? 'instance' : 'instances'}
         </span>

@@ -1,12 +1,19 @@
-import type { LiveCluster } from '@reactor/client';
+import type { LiveCluster, LiveHostRow } from '@reactor/client';
 import { clockTime } from './figures.js';
 import type { LiveState } from './stream.js';
 
 /** What an operator has to know before believing anything else on the page. Read out when it appears. */
-export function StateBanner(props: { connection: LiveState['connection']; heardMs: number | null; cluster: LiveCluster | null }) {
+export function StateBanner(props: {
+  connection: LiveState['connection'];
+  heardMs: number | null;
+  cluster: LiveCluster | null;
+  hosts: readonly LiveHostRow[];
+}) {
   const { cluster } = props;
   const old = oldWords(props);
-  const alarms = cluster?.alarms ?? [];
+  // Without the seconds, which would be read out again and again.
+  const lost = props.hosts.filter(({ state }) => state === 'lost').map(({ id }) => `Host ${id} is lost: nothing is heard of it.`);
+  const alarms = [...(cluster?.alarms ?? []), ...lost];
   return (
     <>
       <div role="alert" class="banners">
