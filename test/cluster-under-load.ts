@@ -24,6 +24,8 @@ export interface ClusterUnderLoad {
   readonly ledger: Ledger;
   /** `reactor update pyex` with the usual configuration but for this. */
   update(shape?: Shape, asked?: Host): Promise<string>;
+  /** Waits until the state takes a write through the API of that host, and says how long that took after what. */
+  writable(what: string, asked: Host): Promise<void>;
   /** Begins to send to both endpoints, through all hosts or those given. */
   loadBegins(targets?: readonly Host[]): void;
   /**
@@ -60,6 +62,8 @@ const PER_SECOND = 90;
 const INTERVAL_SECONDS = 0.5;
 /** Listeners that pile up, for one. */
 const OF_NODE = /^\(node:\d+\) /;
+/** What Sentinel or a Redis cluster takes to put another master in place, several times over, on a loaded machine. */
+const FAILOVER_MS = 60_000;
 const TEN_INTERVALS_MS = 10 * INTERVAL_SECONDS * 1_000;
 
 export async function openClusterUnderLoad(options: HostsOptions = {}): Promise<ClusterUnderLoad> {
@@ -123,11 +127,18 @@ async function begin(cluster: Hosts): Promise<ClusterUnderLoad> {
     expect(own?.ok).toBeGreaterThan(0);
     expect(ledger.looks()).toBeGreaterThan(0);
   };
+  const update: ClusterUnderLoad['update'] = (shape = {}, asked = first) =>
+    asked.reactor(['update', 'pyex'], configuration(cluster.image, shape));
   return {
     cluster,
     view,
     ledger,
-    update: (shape = {}, asked = first) => asked.reactor(['update', 'pyex'], configuration(cluster.image, shape)),
+    update,
+    writable: async (what, asked) => {
+      const took = stopwatch();
+      await until('a write through the API succeeds', FAILOVER_MS, () => update({}, asked).then(() => true));
+      figure(`${what}: the state takes a write after ${took()}`);
+    },
     loadBegins: (targets = cluster.hosts) => {
       loads = [loadThrough(targets, PER_SECOND), loadThrough(targets, PER_SECOND / 3, NEIGHBOUR_PORT)];
     },

@@ -1,6 +1,7 @@
 import { type Container, describeError, type OutputLine, ReactorError } from '@reactor/core';
 import type { Funnel } from './funnel.js';
 import { newestWithin, noteOf, type OutputAsked, ROW_BYTES, type Row, rowOf, type Source } from './output-row.js';
+import { pause } from './pause.js';
 
 /** What an endpoint's containers on this host wrote, and write. */
 
@@ -117,17 +118,4 @@ async function* linesAfter(
     if (known > 0 && line.atMs === position?.atMs) known -= 1;
     else yield rowOf(container, line, context.host);
   }
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }
